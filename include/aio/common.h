@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * common.h - the attributes and small helpers that every public header uses
+ */
+#ifndef AIO_COMMON_H
+#define AIO_COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define AIO_BEGIN_DECLS extern "C" {
+#define AIO_END_DECLS   }
+#else
+#define AIO_BEGIN_DECLS
+#define AIO_END_DECLS
+#endif
+
+#if defined(__GNUC__)
+#define AIO_API                  __attribute__((visibility("default")))
+#define AIO_PRINTF(format, args) __attribute__((format(printf, format, args)))
+#else
+#define AIO_API
+#define AIO_PRINTF(format, args)
+#endif
+
+/*
+ * The result has to be looked at, or dropped with a (void) cast. Left out
+ * where the compiler would not accept that cast as an answer (GCC's
+ * warn_unused_result).
+ */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define AIO_MUST_CHECK [[nodiscard]]
+#elif defined(__clang__)
+#define AIO_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define AIO_MUST_CHECK
+#endif
+
+/**
+ * Bind a reference to its scope: it is dropped when the scope is left, on any
+ * way out. Only where the compiler has cleanup attributes (GCC, clang).
+ *
+ *     AIO_AUTO(aio_future) reply = aio_future_new(NULL);
+ *
+ * @param type  aio_future, aio_task, aio_error, aio_handle, aio_timeout, ...:
+ *              every counted type of the library.
+ */
+#if defined(__GNUC__)
+#define AIO_AUTO(type) __attribute__((cleanup(type##_auto_unref))) type *
+#define AIO_DEFINE_AUTO(type)                                                                      \
+    static inline void type##_auto_unref(type **object)                                            \
+    {                                                                                              \
+        type##_unref(*object);                                                                     \
+    }
+#else
+#define AIO_DEFINE_AUTO(type)
+#endif
+
+/** A time that never comes: no timeout, no deadline. */
+#define AIO_FOREVER (__builtin_inf())
+
+AIO_BEGIN_DECLS
+
+typedef struct aio_loop aio_loop;
+typedef struct aio_handle aio_handle;
+typedef struct aio_error aio_error;
+typedef struct aio_context aio_context;
+
+/**
+ * A result that comes later. A Task is a Future, and a coroutine object becomes
+ * a Task: the three are one type, so every function that takes a future takes a
+ * task without a cast. Functions that need one kind say so and check it.
+ */
+typedef struct aio_future aio_future;
+typedef struct aio_future aio_task;
+typedef struct aio_future aio_coroutine;
+
+AIO_END_DECLS
+
+#endif
