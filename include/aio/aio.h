@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aio.h - the core of aioc in one include
+ */
+#ifndef AIO_AIO_H
+#define AIO_AIO_H
+
+#include <aio/as_completed.h>
+#include <aio/common.h>
+#include <aio/context.h>
+#include <aio/error.h>
+#include <aio/executor.h>
+#include <aio/future.h>
+#include <aio/gather.h>
+#include <aio/log.h>
+#include <aio/loop.h>
+#include <aio/memory.h>
+#include <aio/runner.h>
+#include <aio/task.h>
+#include <aio/taskgroup.h>
+#include <aio/timeout.h>
+#include <aio/wait.h>
+
+#endif
