@@ -18,11 +18,11 @@
 #endif
 
 #if defined(__GNUC__)
-#define AIO_API                  __attribute__((visibility("default")))
-#define AIO_PRINTF(format, args) __attribute__((format(printf, format, args)))
+#define AIO_API                __attribute__((visibility("default")))
+#define AIO_PRINTF(text, args) __attribute__((format(printf, text, args)))
 #else
 #define AIO_API
-#define AIO_PRINTF(format, args)
+#define AIO_PRINTF(text, args)
 #endif
 
 /*
@@ -30,9 +30,7 @@
  * where the compiler would not accept that cast as an answer (GCC's
  * warn_unused_result).
  */
-#if defined(__cplusplus) && __cplusplus >= 201703L
-#define AIO_MUST_CHECK [[nodiscard]]
-#elif defined(__clang__)
+#if defined(__clang__)
 #define AIO_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define AIO_MUST_CHECK
