@@ -76,10 +76,11 @@ enum {
  *
  * @param code   A negative code.
  * @param class_code  A code as class: AIO_ERUNTIME also takes in
- *               AIO_EBROKENBARRIER, AIO_ENOLOOP, ...; AIO_EOS every system code;
- *               AIO_EEXCEPTION all but AIO_ECANCELLED, AIO_EGENERATOREXIT,
- *               AIO_EKEYBOARDINTERRUPT, AIO_ESYSTEMEXIT and AIO_EBASEGROUP;
- *               AIO_EBASEEXCEPTION everything below 0.
+ *               AIO_EBROKENBARRIER, AIO_ENOLOOP, ...; AIO_EOS every system code but
+ *               AIO_ENOMEM (a MemoryError) and UV_EOF (an EOFError); AIO_EEXCEPTION
+ *               all but AIO_ECANCELLED, AIO_EGENERATOREXIT, AIO_EKEYBOARDINTERRUPT,
+ *               AIO_ESYSTEMEXIT and AIO_EBASEGROUP; AIO_EBASEEXCEPTION everything
+ *               below 0.
  * Thread: any.      asyncio: isinstance() of an exception      Since: 0.1
  */
 AIO_API bool aio_error_is(int code, int class_code);
@@ -96,7 +97,8 @@ AIO_API const char *aio_error_name(int code);
 
 /**
  * What a code says when nobody gave it a message: "no running event loop",
- * "connection reset by peer". Empty for codes that say nothing by themselves.
+ * "Connection reset by peer". Empty for codes that say nothing by themselves, as
+ * AIO_ETIMEDOUT and AIO_EQUEUEEMPTY: their name says it all.
  *
  * @return A string that lives for ever, never NULL.
  * Thread: any.                                                  Since: 0.1
@@ -116,7 +118,8 @@ AIO_API const char *aio_strerror(int code);
  * Suspends: no.    Thread: any.    asyncio: raise                Since: 0.1
  */
 #define aio_raise(code, ...) aio_raise_at(__FILE__, __LINE__, __func__, (code), __VA_ARGS__)
-/** What aio_raise() calls, for those who give the place themselves. */
+/** What aio_raise() calls, for those who give the place themselves: @p file and
+ *  @p function are borrowed for as long as the error lives, as literals are. */
 AIO_API int aio_raise_at(const char *file, int line, const char *function, int code,
                          const char *format, ...) AIO_PRINTF(5, 6);
 

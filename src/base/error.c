@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * error.c - error objects: made, counted, raised and caught
+ *
+ * Owns struct aio_error. A raised object waits in a slot, the running task's or the
+ * thread's (base/thread.h), until it is caught or another is raised.
+ *
+ * Invariants
+ *   - An object does not change once its maker has let go of it, so objects form no
+ *     cycles: a cause or a member is older than what it belongs to.
+ *   - Freeing needs no stack for a chain of causes or for nested groups, however
+ *     deep: fibers have small stacks.
+ *   - Raising never fails. When memory is short the code travels alone.
+ *
+ * Thread: an object belongs to one at a time.
+ */
+#include "base/error_internal.h"
+#include "base/thread.h"
+
+#include <aio/memory.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Longer messages are cut, so that raising needs one known piece of stack. */
+#define MESSAGE_BYTES 1024
+
+/* What aio_error_catch() gives when there is no memory for anything better. */
+static aio_error no_memory = {.refs = AIO__ERROR_IMMORTAL, .code = AIO_ENOMEM};
+
+aio_error *aio__error_alloc(int code, size_t capacity, const char *message)
+{
+    size_t message_bytes = message == NULL ? 0 : strlen(message) + 1;
+    size_t bytes;
+    aio_error *error;
+
+    if (__builtin_mul_overflow(capacity, sizeof(aio_error *), &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(*error) + message_bytes, &bytes))
+        return NULL;
+    error = aio_malloc(bytes);
+    if (error == NULL)
+        return NULL;
+
+    memset(error, 0, sizeof(*error));
+    error->refs = 1;
+    error->code = code < 0 ? code : AIO_ERUNTIME;
+    if (message != NULL)
+        error->message = memcpy(&error->members[capacity], message, message_bytes);
+    return error;
+}
+
+static aio_error *error_new(aio_error *cause, const char *file, int line, const char *function,
+                            int code, const char *format, va_list args)
+{
+    char message[MESSAGE_BYTES];
+    aio_error *error;
+
+    if (format != NULL && vsnprintf(message, sizeof(message), format, args) < 0)
+        format = NULL; /* a text that cannot be made is no text */
+    error = aio__error_alloc(code, 0, format == NULL ? NULL : message);
+    if (error == NULL)
+        return NULL;
+
+    error->file = file;
+    error->line = file == NULL ? 0 : line;
+    error->function = function;
+    error->cause = aio_error_ref(cause);
+    return error;
+}
+
+aio_error *aio_error_new_at(const char *file, int line, const char *function, int code,
+                            const char *format, ...)
+{
+    aio_error *error;
+    va_list args;
+
+    va_start(args, format);
+    error = error_new(NULL, file, line, function, code, format, args);
+    va_end(args);
+    return error;
+}
+
+aio_error *aio_error_ref(aio_error *error)
+{
+    if (error != NULL && error->refs != AIO__ERROR_IMMORTAL)
+        error->refs++;
+    return error;
+}
+
+/* Drop a reference; the last one puts the object on the list of those to free, which
+ * is linked through `cause`, once the cause itself has been dropped. */
+static void drop(aio_error *error, aio_error **doomed)
+{
+    while (error != NULL && error->refs != AIO__ERROR_IMMORTAL && --error->refs == 0) {
+        aio_error *cause = error->cause;
+
+        error->cause = *doomed;
+        *doomed = error;
+        error = cause;
+    }
+}
+
+void aio_error_unref(aio_error *error)
+{
+    aio_error *doomed = NULL;
+
+    drop(error, &doomed);
+    while (doomed != NULL) {
+        error = doomed;
+        doomed = error->cause;
+        for (size_t i = 0; i < error->member_count; i++)
+            drop(error->members[i], &doomed);
+        if (error->destroy_detail != NULL)
+            error->destroy_detail(error->detail);
+        aio_free(error);
+    }
+}
+
+void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *data))
+{
+    if (error == NULL || error->refs == AIO__ERROR_IMMORTAL) {
+        if (destroy != NULL)
+            destroy(data);
+        return;
+    }
+    error->detail = data;
+    error->destroy_detail = destroy;
+}
+
+void *aio__error_detail(const aio_error *error)
+{
+    return error == NULL ? NULL : error->detail;
+}
+
+/*
+ * Put an error, or none, where the one raised before is. That one goes last: the
+ * message of the new one may have been made from its text.
+ */
+static void travel(aio_error *error)
+{
+    aio_error **slot = aio__thread_error_slot(aio__thread());
+    aio_error *before;
+
+    if (slot == NULL) {
+        aio_error_unref(error);
+        return;
+    }
+    before = *slot;
+    *slot = error;
+    aio_error_unref(before);
+}
+
+int aio_raise_at(const char *file, int line, const char *function, int code, const char *format,
+                 ...)
+{
+    va_list args;
+
+    if (code >= 0)
+        code = AIO_ERUNTIME;
+    va_start(args, format);
+    travel(error_new(NULL, file, line, function, code, format, args));
+    va_end(args);
+    return code;
+}
+
+int aio_raise_from_at(aio_error *cause, const char *file, int line, const char *function, int code,
+                      const char *format, ...)
+{
+    va_list args;
+
+    if (code >= 0)
+        code = AIO_ERUNTIME;
+    va_start(args, format);
+    travel(error_new(cause, file, line, function, code, format, args));
+    va_end(args);
+    return code;
+}
+
+int aio_raise_error(aio_error *error)
+{
+    int code = error == NULL ? AIO_ENOMEM : error->code;
+
+    travel(aio_error_ref(error));
+    return code;
+}
+
+aio_error *aio_error_catch(int code)
+{
+    aio_error **slot = aio__thread_error_slot(aio__thread());
+    aio_error *error;
+
+    if (slot != NULL && *slot != NULL && (*slot)->code == code) {
+        error = *slot;
+        *slot = NULL;
+        return error;
+    }
+    error = aio__error_alloc(code, 0, NULL);
+    return error != NULL ? error : &no_memory;
+}
+
+const char *aio_error_text(int code)
+{
+    aio_error **slot = aio__thread_error_slot(aio__thread());
+
+    if (slot != NULL && *slot != NULL && (*slot)->code == code && (*slot)->message != NULL)
+        return (*slot)->message;
+    return aio_strerror(code);
+}
+
+int aio_error_code(const aio_error *error)
+{
+    return error == NULL ? 0 : error->code;
+}
+
+const char *aio_error_message(const aio_error *error)
+{
+    return error == NULL ? NULL : error->message;
+}
+
+aio_error *aio_error_cause(const aio_error *error)
+{
+    return error == NULL ? NULL : error->cause;
+}
+
+const char *aio_error_file(const aio_error *error)
+{
+    return error == NULL ? NULL : error->file;
+}
+
+int aio_error_line(const aio_error *error)
+{
+    return error == NULL ? 0 : error->line;
+}
+
+const char *aio_error_function(const aio_error *error)
+{
+    return error == NULL ? NULL : error->function;
+}
+
+size_t aio_error_member_count(const aio_error *error)
+{
+    return error == NULL ? 0 : error->member_count;
+}
+
+aio_error *aio_error_member(const aio_error *error, size_t index)
+{
+    return error == NULL || index >= error->member_count ? NULL : error->members[index];
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * error.h - what internal files do with error objects beyond the public calls
+ */
+#ifndef AIO__ERROR_H
+#define AIO__ERROR_H
+
+#include <aio/error.h>
+
+/*
+ * Hang data on an error just made, before anybody else has it: the bytes of an
+ * IncompleteReadError, say. Its meaning follows from the error's code. Taken: it goes
+ * with the error, or at once when there is none (NULL, as aio_error_new() gives it,
+ * or the object that stands for AIO_ENOMEM).
+ */
+void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *data));
+
+/* The data, borrowed; NULL if none was set. */
+void *aio__error_detail(const aio_error *error);
+
+#endif

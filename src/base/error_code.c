@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * error_code.c - what a code is called, which class it belongs to and what it says
+ *
+ * Class, name and text follow Python's exceptions. What a code says is str() of its
+ * exception made without arguments, or, of a system code, strerror()'s text.
+ */
+#include "base/error_internal.h"
+
+#include <netdb.h>
+#include <string.h>
+
+/*
+ * libuv's codes that are no errno, from its uv-errno.h and uv.h (1.x): this folder
+ * does not include them. The others are the negated errno on the systems served.
+ */
+#define UV_EOF       (-4095)
+#define UV_UNKNOWN   (-4094)
+#define UV_ECHARSET  (-4080)
+#define UV_EAI_FIRST (-3000) /* UV_EAI_ADDRFAMILY */
+#define UV_EAI_LAST  (-3014) /* UV_EAI_PROTOCOL */
+#define SYSTEM_LAST  UV_EOF
+
+struct code_info {
+    const char *name;
+    int parent;       /* the class it is a kind of; 0: AIO_EEXCEPTION */
+    const char *text; /* NULL: it says nothing */
+};
+
+/* By AIO_ECANCELLED - code. */
+static const struct code_info asyncio_codes[] = {
+    [AIO_ECANCELLED - AIO_ECANCELLED] = {"CancelledError", AIO_EBASEEXCEPTION, NULL},
+    [AIO_ECANCELLED - AIO_EINVALIDSTATE] = {"InvalidStateError", 0, "invalid state"},
+    [AIO_ECANCELLED - AIO_EQUEUEEMPTY] = {"QueueEmpty", 0, NULL},
+    [AIO_ECANCELLED - AIO_EQUEUEFULL] = {"QueueFull", 0, NULL},
+    [AIO_ECANCELLED - AIO_EQUEUESHUTDOWN] = {"QueueShutDown", 0, NULL},
+    [AIO_ECANCELLED - AIO_EINCOMPLETEREAD] = {"IncompleteReadError", AIO_EEOF, NULL},
+    [AIO_ECANCELLED - AIO_ELIMITOVERRUN] = {"LimitOverrunError", 0, NULL},
+    [AIO_ECANCELLED - AIO_EBROKENBARRIER] = {"BrokenBarrierError", AIO_ERUNTIME, NULL},
+    [AIO_ECANCELLED -
+        AIO_ESENDFILENOTAVAILABLE] = {"SendfileNotAvailableError", AIO_ERUNTIME, NULL},
+    [AIO_ECANCELLED - AIO_EBROKENEXECUTOR] = {"BrokenExecutor", AIO_ERUNTIME, NULL},
+    /* ExceptionGroup has two bases; aio_error_is() knows of the other. */
+    [AIO_ECANCELLED - AIO_EGROUP] = {"ExceptionGroup", AIO_EBASEGROUP, NULL},
+    [AIO_ECANCELLED - AIO_EBASEGROUP] = {"BaseExceptionGroup", AIO_EBASEEXCEPTION, NULL},
+    [AIO_ECANCELLED - AIO_ESTOP] = {"StopIteration", 0, NULL},
+    [AIO_ECANCELLED - AIO_EGENERATOREXIT] = {"GeneratorExit", AIO_EBASEEXCEPTION, NULL},
+    [AIO_ECANCELLED - AIO_EKEYBOARDINTERRUPT] = {"KeyboardInterrupt", AIO_EBASEEXCEPTION, NULL},
+    [AIO_ECANCELLED - AIO_ESYSTEMEXIT] = {"SystemExit", AIO_EBASEEXCEPTION, NULL},
+    [AIO_ECANCELLED - AIO_ENOTASK] = {"RuntimeError", AIO_ERUNTIME, "no current task"},
+    [AIO_ECANCELLED - AIO_ENOLOOP] = {"RuntimeError", AIO_ERUNTIME, "no running event loop"},
+    [AIO_ECANCELLED - AIO_ECLOSED] = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
+};
+
+/* By AIO_EEXCEPTION - code. */
+static const struct code_info python_codes[] = {
+    [AIO_EEXCEPTION - AIO_EEXCEPTION] = {"Exception", AIO_EBASEEXCEPTION, NULL},
+    [AIO_EEXCEPTION - AIO_EVALUE] = {"ValueError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_ETYPE] = {"TypeError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_EKEY] = {"KeyError", AIO_ELOOKUP, NULL},
+    [AIO_EEXCEPTION - AIO_EINDEX] = {"IndexError", AIO_ELOOKUP, NULL},
+    [AIO_EEXCEPTION - AIO_ELOOKUP] = {"LookupError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_ERUNTIME] = {"RuntimeError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_ENOTIMPLEMENTED] = {"NotImplementedError", AIO_ERUNTIME, NULL},
+    [AIO_EEXCEPTION - AIO_ERECURSION] = {"RecursionError", AIO_ERUNTIME, NULL},
+    [AIO_EEXCEPTION - AIO_EASSERTION] = {"AssertionError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_EATTRIBUTE] = {"AttributeError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_EARITHMETIC] = {"ArithmeticError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_EUNICODE] = {"UnicodeError", AIO_EVALUE, NULL},
+    [AIO_EEXCEPTION - AIO_EEOF] = {"EOFError", 0, NULL},
+    [AIO_EEXCEPTION - AIO_EOS] = {"OSError", 0, NULL},
+};
+
+static const struct code_info base_code = {"BaseException", AIO_EBASEEXCEPTION, NULL};
+static const struct code_info user_code = {"Error", 0, NULL};
+static const struct code_info unknown_code = {"Exception", 0, NULL};
+
+/* The classes Python gives to a system code of its own (its PEP 3151). */
+static const struct {
+    int code;
+    struct code_info info;
+} system_classes[] = {
+    {-EAGAIN, {"BlockingIOError", AIO_EOS, NULL}},
+    {-EALREADY, {"BlockingIOError", AIO_EOS, NULL}},
+    {-EINPROGRESS, {"BlockingIOError", AIO_EOS, NULL}},
+    {-ECHILD, {"ChildProcessError", AIO_EOS, NULL}},
+    {-EPIPE, {"BrokenPipeError", AIO_EOS, NULL}},
+    {-ESHUTDOWN, {"BrokenPipeError", AIO_EOS, NULL}},
+    {-ECONNABORTED, {"ConnectionAbortedError", AIO_EOS, NULL}},
+    {-ECONNREFUSED, {"ConnectionRefusedError", AIO_EOS, NULL}},
+    {-ECONNRESET, {"ConnectionResetError", AIO_EOS, NULL}},
+    {-EEXIST, {"FileExistsError", AIO_EOS, NULL}},
+    {-ENOENT, {"FileNotFoundError", AIO_EOS, NULL}},
+    {-EINTR, {"InterruptedError", AIO_EOS, NULL}},
+    {-EISDIR, {"IsADirectoryError", AIO_EOS, NULL}},
+    {-ENOTDIR, {"NotADirectoryError", AIO_EOS, NULL}},
+    {-EACCES, {"PermissionError", AIO_EOS, NULL}},
+    {-EPERM, {"PermissionError", AIO_EOS, NULL}},
+    {-ESRCH, {"ProcessLookupError", AIO_EOS, NULL}},
+    /* A timeout of ours, mostly: as asyncio's, it says nothing by itself. */
+    {AIO_ETIMEDOUT, {"TimeoutError", AIO_EOS, ""}},
+    {AIO_ENOMEM, {"MemoryError", AIO_EEXCEPTION, ""}},
+    {UV_EOF, {"EOFError", AIO_EEOF, "end of file"}},
+    {UV_UNKNOWN, {"OSError", AIO_EOS, "unknown error"}},
+    {UV_ECHARSET, {"OSError", AIO_EOS, "invalid Unicode character"}},
+};
+
+static const struct code_info plain_os_error = {"OSError", AIO_EOS, NULL};
+static const struct code_info resolver_error = {"gaierror", AIO_EOS, NULL};
+
+/* getaddrinfo()'s numbers by UV_EAI_FIRST - code; 0 where this system has none. */
+static const int resolver_numbers[] = {
+#ifdef EAI_ADDRFAMILY
+    [0] = EAI_ADDRFAMILY,
+#endif
+    [1] = EAI_AGAIN,      [2] = EAI_BADFLAGS,
+#ifdef EAI_CANCELED
+    [3] = EAI_CANCELED,
+#endif
+    [4] = EAI_FAIL,       [5] = EAI_FAMILY,   [6] = EAI_MEMORY,
+#ifdef EAI_NODATA
+    [7] = EAI_NODATA,
+#endif
+    [8] = EAI_NONAME,     [9] = EAI_OVERFLOW, [10] = EAI_SERVICE, [11] = EAI_SOCKTYPE, [14] = 0,
+};
+
+static bool is_resolver_code(int code)
+{
+    return code <= UV_EAI_FIRST && code >= UV_EAI_LAST;
+}
+
+static bool is_system_code(int code)
+{
+    return code < 0 && code >= SYSTEM_LAST;
+}
+
+static const struct code_info *system_info(int code)
+{
+    for (size_t i = 0; i < sizeof(system_classes) / sizeof(system_classes[0]); i++) {
+        if (system_classes[i].code == code)
+            return &system_classes[i].info;
+    }
+    return is_resolver_code(code) ? &resolver_error : &plain_os_error;
+}
+
+static const struct code_info *info_of(int code)
+{
+    if (is_system_code(code))
+        return system_info(code);
+    if (code <= AIO_EUSER)
+        return &user_code;
+    if (code == AIO_EBASEEXCEPTION)
+        return &base_code;
+    if (code <= AIO_ECANCELLED && code >= AIO_ECLOSED)
+        return &asyncio_codes[AIO_ECANCELLED - code];
+    if (code <= AIO_EEXCEPTION && code >= AIO_EOS)
+        return &python_codes[AIO_EEXCEPTION - code];
+    return &unknown_code;
+}
+
+bool aio_error_is(int code, int class_code)
+{
+    if (code >= 0)
+        return false;
+    if (code == AIO_EGROUP && class_code == AIO_EEXCEPTION)
+        return true;
+    while (code != class_code && code != AIO_EBASEEXCEPTION) {
+        int parent = info_of(code)->parent;
+
+        code = parent != 0 ? parent : AIO_EEXCEPTION;
+    }
+    return code == class_code;
+}
+
+const char *aio_error_name(int code)
+{
+    return info_of(code)->name;
+}
+
+bool aio__error_number(int code, int *ret_number)
+{
+    if (!is_system_code(code) || !aio_error_is(code, AIO_EOS))
+        return false;
+    if (!is_resolver_code(code))
+        *ret_number = -code;
+    else if (resolver_numbers[UV_EAI_FIRST - code] != 0)
+        *ret_number = resolver_numbers[UV_EAI_FIRST - code];
+    else
+        return false;
+    return true;
+}
+
+/*
+ * The C library's text of an errno, which must outlive the call and not change under
+ * another thread: strerror() promises neither for numbers it does not know.
+ */
+static const char *errno_text(int number)
+{
+    const char *text;
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+    text = strerrordesc_np(number);
+#else
+    text = number < 4096 ? strerror(number) : NULL;
+    if (text != NULL && strncmp(text, "Unknown", 7) == 0)
+        text = NULL;
+#endif
+    return text != NULL ? text : "unknown error";
+}
+
+const char *aio_strerror(int code)
+{
+    const char *text = info_of(code)->text;
+    int number;
+
+    if (code >= 0)
+        return "";
+    if (text != NULL || !aio__error_number(code, &number))
+        return text != NULL ? text : "";
+    return is_resolver_code(code) ? gai_strerror(number) : errno_text(number);
+}
