@@ -2,9 +2,10 @@
 /*
  * heap.h - what is due next, among up to millions: a 4-ary heap with removal
  *
- * For src/loop's timers. Entries lie by value in one array, so comparing touches no
- * owner; four children a node halve the depth of a binary heap, and lie side by side.
- * The owner embeds an item that knows its place, so that any can be removed.
+ * For src/loop's timers. Entries of 16 bytes lie by value in one array, placed so that
+ * the four children of a node fill one cache line: finding the least of them costs one
+ * miss, and touches no owner. The owner embeds an item that knows its place, so that
+ * any can be removed.
  *
  * Invariants
  *   - Entries are ordered by key, and with equal keys by when they were pushed.
@@ -19,17 +20,18 @@
 #include <stdint.h>
 
 struct aio__heap_item {
-    size_t place; /* heap.c's */
+    size_t place;
+    uint64_t seq; /* the heap's count of pushes at this one's: first in, first out */
 };
 
 struct aio__heap_entry {
     uint64_t key;
-    uint64_t seq; /* the heap's count of pushes at this one's: first in, first out */
-    struct aio__heap_item *item;
+    struct aio__heap_item *item; /* borrowed; its owner removes it before it goes */
 };
 
 struct aio__heap {
-    struct aio__heap_entry *entries;
+    struct aio__heap_entry *entries; /* in the block, aligned as said above */
+    void *block;                     /* the allocation; NULL while there is none */
     size_t count;
     size_t capacity;
     uint64_t next_seq;
