@@ -8,7 +8,8 @@
 #ifndef AIO_CONTEXT_H
 #define AIO_CONTEXT_H
 
-#include <aio/future.h>
+#include <aio/error.h>
+#include <aio/type.h>
 
 AIO_BEGIN_DECLS
 

@@ -13,28 +13,12 @@
 #define AIO_FUTURE_H
 
 #include <aio/error.h>
+#include <aio/type.h>
 
 AIO_BEGIN_DECLS
 
 /** Called when a future is done, through the loop's queue. Returns like aio_callback_fn. */
 typedef int (*aio_done_fn)(aio_future *fut, void *arg);
-
-/** What the library may do with a value it only knows as `void *`. */
-typedef struct aio_type {
-    /** Free a value; NULL: nothing to free. */
-    void (*destroy)(void *value);
-    /** Write it as text, like snprintf; NULL: "0x..." (and "None" for NULL). */
-    int (*format)(const void *value, char *buffer, size_t size);
-} aio_type;
-
-/** A `const char *` that is not freed; prints as 'text'. */
-AIO_API extern const aio_type aio_type_string;
-/** A `char *` that aio_free() frees; prints as 'text'. */
-AIO_API extern const aio_type aio_type_owned_string;
-/** An intptr_t kept in the pointer itself; prints as a number. */
-AIO_API extern const aio_type aio_type_int;
-/** A pointer that aio_free() frees. */
-AIO_API extern const aio_type aio_type_owned;
 
 /**
  * Make a pending future.

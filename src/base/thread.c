@@ -2,12 +2,14 @@
 /*
  * thread.c - the thread-local structure, and its end
  *
- * The key that brings the destructor is made at the first error raised outside a
- * task, not when the library is loaded: a program that never does so pays nothing.
+ * The key that brings the destructor is made at the first error raised, or variable set,
+ * outside a task, not when the library is loaded: a program that never does so pays nothing.
  *
  * Thread: any; each touches its own structure only.
  */
 #include "base/thread.h"
+
+#include "base/context.h"
 
 #include <aio/error.h>
 #include <pthread.h>
@@ -26,17 +28,21 @@ AIO__NOINLINE struct aio__thread *aio__thread_after_switch(void)
 }
 
 /*
- * Runs in the ending thread. A destructor of another key that runs later may raise
- * again; ends_clean is false then, so the key is set anew and this comes once more.
+ * Runs in the ending thread. A destructor that runs later, another key's or that of a
+ * context variable's value, may raise or set variables again; ends_clean is false then,
+ * so the key is set anew and this comes once more.
  */
 static void end_thread(void *arg)
 {
     struct aio__thread *thread = arg;
     aio_error *error = thread->own_error;
+    aio__ctx context = thread->own_context;
 
     thread->own_error = NULL;
+    thread->own_context.bits = 0;
     thread->ends_clean = false;
     aio_error_unref(error);
+    aio__ctx_release(context);
 }
 
 static void make_key(void)

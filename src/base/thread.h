@@ -12,6 +12,12 @@
 
 #include <aio/common.h>
 
+/* A captured context in one word: nothing, a map of variables with the lowest bit set, or a
+ * context object; see context.h. */
+typedef struct aio__ctx {
+    uintptr_t bits;
+} aio__ctx;
+
 struct aio__thread {
     /* Where a raised error is kept: the slot of the running task, set by src/task at
      * each switch; NULL: no task runs, own_error is the place. */
@@ -19,9 +25,10 @@ struct aio__thread {
     aio_error *own_error;  /* one reference, dropped when the thread ends */
     aio_loop *running;     /* borrowed; set by src/loop while the loop runs */
     aio_loop *event_loop;  /* set by src/loop: the one aio_set_event_loop() was given */
-    void *context;         /* owned by src/task: the current context */
+    aio__ctx *context;     /* borrowed: the slot of the running task or handle; NULL: own_context */
+    aio__ctx own_context;  /* for outside of any; dropped when the thread ends */
     unsigned log_fallback; /* how many runners of this thread own a loop; see log.h */
-    bool ends_clean;       /* thread.c: own_error will be dropped at the thread's end */
+    bool ends_clean;       /* thread.c: the own_... will be dropped at the thread's end */
 };
 
 /*
@@ -46,8 +53,8 @@ static inline struct aio__thread *aio__thread(void)
 struct aio__thread *aio__thread_after_switch(void);
 
 /*
- * Make sure that own_error is dropped when the calling thread ends. false: the
- * system has no key left for that, so own_error must stay NULL.
+ * Make sure that own_error and own_context are dropped when the calling thread ends.
+ * false: the system has no key left for that, so they must stay empty.
  */
 bool aio__thread_ends_clean(struct aio__thread *thread);
 
