@@ -150,6 +150,11 @@ static void travel(aio_error *error)
     aio_error_unref(before);
 }
 
+void aio__error_forget(void)
+{
+    travel(NULL);
+}
+
 int aio_raise_at(const char *file, int line, const char *function, int code, const char *format,
                  ...)
 {

@@ -15,6 +15,9 @@
  */
 void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *data));
 
+/* The code that is returned next travels alone: drop what was raised before. */
+void aio__error_forget(void);
+
 /* The data, borrowed; NULL if none was set. */
 void *aio__error_detail(const aio_error *error);
 

@@ -47,6 +47,12 @@ static inline struct aio__list *aio__list_first(const struct aio__list *list)
     return list->next == list ? NULL : list->next;
 }
 
+/* The last node; NULL if there is none. */
+static inline struct aio__list *aio__list_last(const struct aio__list *list)
+{
+    return list->prev == list ? NULL : list->prev;
+}
+
 static inline void aio__list_insert_between(struct aio__list *node, struct aio__list *prev,
                                             struct aio__list *next)
 {

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * future_internal.h - the inside of a future
+ *
+ * For src/future, for src/task (a task begins with a future, combinators are futures with a
+ * cancel of their own), and for modules that finish futures from libuv's callbacks.
+ */
+#ifndef AIO__FUTURE_INTERNAL_H
+#define AIO__FUTURE_INTERNAL_H
+
+#include "loop/loop_internal.h"
+
+#include <aio/error.h>
+#include <aio/future.h>
+
+enum aio__future_state {
+    AIO__FUTURE_PENDING,
+    AIO__FUTURE_FINISHED,
+    AIO__FUTURE_FAILED,
+    AIO__FUTURE_CANCELLED,
+};
+
+enum {
+    AIO__FUTURE_REPORT = 1,     /* FAILED: nobody has looked at the error */
+    AIO__FUTURE_ERROR_ONCE = 2, /* CANCELLED: the error object goes to who asks first */
+    AIO__FUTURE_HAS_CALLS = 4,  /* a done callback is in the chain, not only strands */
+    AIO__FUTURE_FIRST_USED = 8, /* the embedded callback is in the chain or queued */
+};
+
+/* kind_flags: this one means the same for all kinds, the others are the kind's. */
+enum {
+    AIO__FUTURE_CANCELLING = 1 /* pending, and asked to cancel: shown in the repr */
+};
+
+/* How the kinds of futures differ. */
+struct aio__future_ops {
+    const char *name; /* "Future", "Task", ... */
+    size_t size;      /* of the object, for the pool; 0: dispose frees it */
+    bool is_task;     /* or a coroutine object: only its coroutine can finish it */
+    /* Ask a pending one for cancellation; message may be NULL. NULL: cancelled at once. */
+    bool (*cancel)(aio_future *fut, const char *message);
+    /* The last reference is gone: let go of what the kind has beyond a future. May be NULL. */
+    void (*dispose)(aio_future *fut);
+    /* What follows the state in the repr. May be NULL. */
+    size_t (*describe)(const aio_future *fut, char *buffer, size_t size);
+};
+
+/* A done callback; allocated from the loop, but for a future's first one. */
+struct aio__done {
+    struct aio__inline step; /* its node is in the future's chain, then in the ready queue */
+    aio_future *fut;         /* referenced from when it is queued */
+    aio_done_fn fn;
+    void *arg;
+    aio__ctx context;
+};
+
+struct aio_future {
+    aio_loop *loop; /* NULL only for a coroutine object; objects keep the loop's memory */
+    const struct aio__future_ops *ops;
+    uint32_t refs;
+    uint8_t state;
+    uint8_t flags;
+    uint16_t kind_flags;     /* of the kind */
+    int code;                /* FAILED: its error's code */
+    void *value;             /* FINISHED: destroyed by type */
+    const aio_type *type;    /* may be NULL */
+    aio_error *error;        /* FAILED, CANCELLED: may be NULL; tasks: the message to come */
+    struct aio__ready *last; /* PENDING: who waits, as a ring; NULL: nobody */
+    struct aio__done first;  /* saves most futures an allocation */
+};
+
+/* Prepare a future of some kind; one reference. */
+void aio__future_init(aio_future *fut, aio_loop *loop, const struct aio__future_ops *ops);
+
+/* The plain kind. */
+extern const struct aio__future_ops aio__future_plain;
+
+/* Finish one that is pending: queues every callback, runs none. */
+void aio__future_finish(aio_future *fut, void *value, const aio_type *type);
+void aio__future_fail(aio_future *fut, int code, aio_error *error); /* error is kept; may be NULL */
+void aio__future_cancelled(aio_future *fut, const char *message);
+/* Cancelled by an AIO_ECANCELLED that came out of a task: its object (taken, may be NULL) goes to
+ * the first who asks. */
+void aio__future_cancelled_by(aio_future *fut, aio_error *error);
+
+/* Put a strand behind those who wait for a pending future. */
+static inline void aio__future_add_waiter(aio_future *fut, struct aio__ready *node)
+{
+    if (fut->last == NULL) {
+        node->next = node;
+    } else {
+        node->next = fut->last->next;
+        fut->last->next = node;
+    }
+    fut->last = node;
+}
+
+/*
+ * A done callback of the library's own: runs on any stack, does little, and may be given to
+ * aio_future_remove_done_callback(). 0, or AIO_ENOMEM.
+ */
+int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg);
+
+/* Raise what a done future ended with, as its result() does; 0 if it has a value. */
+int aio__future_raise(aio_future *fut);
+
+/* The error of a cancelled future, as asyncio makes it afresh: raises it. */
+int aio__future_raise_cancelled(aio_future *fut);
+
+/* What a NULL in the place of a future stands for: the failure of its constructor. */
+int aio__null_future(void);
+/* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
+void *aio__failed(int code);
+
+static inline bool aio__future_is_pending(const aio_future *fut)
+{
+    return fut->state == AIO__FUTURE_PENDING;
+}
+
+/* Count the error as retrieved. */
+static inline void aio__future_disarm(aio_future *fut)
+{
+    fut->flags &= (uint8_t)~AIO__FUTURE_REPORT;
+}
+
+/* Free a future whose last reference is gone. */
+void aio__future_free(aio_future *fut);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop_internal.h - the inside of a loop
+ *
+ * For src/loop, and for those above it that make things ready, set timers or park
+ * strands on it: src/future, src/task, src/net and the like. Who only needs to call
+ * back uses <aio/loop.h>.
+ */
+#ifndef AIO__LOOP_INTERNAL_H
+#define AIO__LOOP_INTERNAL_H
+
+#include "base/context.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/thread.h"
+#include "fiber/fiber.h"
+#include "loop/ready.h"
+
+#include <aio/loop.h>
+#include <aio/task.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+/*
+ * A flow of control that the loop switches to: what a task is to the scheduler.
+ * At any time a strand is queued (ready), running, or waiting for somebody who holds
+ * its node to queue it.
+ */
+struct aio__strand {
+    struct aio__ready ready;  /* run is NULL */
+    struct aio__fiber *fiber; /* where it goes on; NULL: not started */
+    aio_error *error;         /* the error object raised last; owned */
+    aio__ctx own_context;     /* what it was given; owned */
+    aio__ctx *context;        /* the current one: own_context, or one it has entered */
+    uint32_t stack_size;      /* of its fiber; 0: the loop's */
+    uint32_t flags;           /* of src/task */
+};
+
+/* What src/task does for the strands of a loop. */
+struct aio__strand_ops {
+    bool (*starts)(struct aio__strand *strand); /* false: it is over and needs no stack */
+    void (*main)(struct aio__strand *strand);   /* runs on the strand's fiber, to its end */
+    void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
+    size_t (*describe)(struct aio__strand *strand, char *buffer, size_t size);
+};
+
+/*
+ * A strand that was started or resumed inside a call, and returns to its caller at its first
+ * wait or its end. They nest; the innermost is the one that runs, for as long as it is here.
+ */
+struct aio__direct {
+    struct aio__fiber *caller;
+    struct aio__direct *outer;
+};
+
+/* A module that has something to end when a loop is closed. Called last in, first out. */
+struct aio__close_hook {
+    struct aio__list link;
+    void (*fn)(struct aio__close_hook *self, aio_loop *loop);
+};
+
+/* A deadline. Owned by whoever embeds it. */
+struct aio__timer {
+    struct aio__heap_item item;
+    struct aio__ready *ready; /* queued when the deadline is reached */
+};
+
+struct aio__watch;
+
+/* More fields than one likes: the scheduler, the queue, the timers and libuv's side. Each has
+ * its file; what a file alone uses stands together below. */
+struct aio_loop {
+    /* what each step touches */
+    struct aio__queue batch;     /* what this iteration runs */
+    struct aio__queue ready;     /* what the next one will */
+    struct aio__strand *current; /* the strand that runs; NULL in plain callbacks */
+    struct aio__fiber *fiber;    /* the fiber that runs, while dispatching */
+    struct aio__fiber *hub;      /* the thread's own stack */
+    struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
+    struct aio__direct *direct;  /* the innermost strand that returns to its caller */
+    struct aio__fiber_pool *fibers;
+    const struct aio__strand_ops *strand_ops;
+    struct aio__heap timers;
+    uint64_t now_ns;     /* the clock when it was last read by the loop itself */
+    uint64_t poll_ticks; /* aio__ticks() at the last poll */
+    unsigned turns;      /* iterations since the last poll */
+    int leave_code;      /* why the run call is to return at once; 0: it is not */
+    bool dispatching;    /* inside aio__loop_dispatch() */
+    bool stopping;       /* aio_loop_stop() was called */
+    bool one_by_one;     /* every step goes by way of the hub: it is being watched */
+    bool closing;        /* pending tasks are being unwound */
+    bool closed;
+    bool running; /* inside a run call */
+    bool in_poll; /* libuv's callbacks are running; the dispatch follows */
+    bool is_virtual;
+    bool blocked; /* virtual clock: only I/O or another thread can go on */
+    bool debug;
+    bool log_fallback; /* a runner owns it: reports may go to standard error */
+
+    _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
+    struct aio__pool pool;              /* futures, handles, ... */
+
+    struct aio__fiber_root root; /* behind hub */
+    struct aio__list tasks;      /* src/task: those not done, in order of creation */
+    size_t task_count;
+    size_t external;           /* jobs elsewhere that will come back (executors, DNS) */
+    size_t objects;            /* futures, handles, ... whose memory is ours */
+    _Atomic(size_t) posting;   /* threads between their push on the inbox and the wake */
+    _Atomic(size_t) user_refs; /* aio_loop_ref(); the last closes the loop */
+    _Atomic(size_t) refs;      /* one each of: all users, all objects, all libuv handles */
+    uint64_t iterations;
+
+    uv_loop_t *uv; /* NULL once closed and its handles are gone */
+    bool owns_uv;
+    bool idle_active;
+    bool alarm_polled;     /* the timerfd is being watched */
+    unsigned open_handles; /* of the five below, not yet closed */
+    uv_loop_t own_uv;
+    uv_async_t wakeup;
+    uv_idle_t idle;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_poll_t alarm;        /* of a timerfd */
+    uv_timer_t alarm_timer; /* where there is no timerfd */
+    int alarm_fd;           /* -1: none */
+    uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
+
+    _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
+    struct aio__list close_hooks;
+    struct aio__close_hook tasks_hook; /* src/task */
+    unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
+    struct aio__watch **watches;       /* by fd */
+    size_t watch_count;
+
+    aio_exception_handler_fn handler;
+    void *handler_arg;
+    aio_callback_fn on_blocked; /* testing.h */
+    void *on_blocked_arg;
+    aio_task_factory_fn factory; /* src/task */
+    void *factory_arg;
+    void *default_executor; /* src/executor */
+    void *asyncgens;        /* src/task: generators that were started */
+    double slow_callback;   /* seconds */
+};
+
+/* Make a node run in the next iteration. */
+static inline void aio__loop_queue(aio_loop *loop, struct aio__ready *node);
+static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *first,
+                                         struct aio__ready *last);
+
+/* Make a host's libuv loop come to us even if it would sleep. */
+void aio__loop_kick(aio_loop *loop);
+
+static inline void aio__loop_queued(aio_loop *loop)
+{
+    if (AIO__UNLIKELY(!loop->dispatching) && !loop->in_poll && !loop->idle_active)
+        aio__loop_kick(loop);
+}
+
+static inline void aio__loop_queue(aio_loop *loop, struct aio__ready *node)
+{
+    aio__queue_append(&loop->ready, node);
+    aio__loop_queued(loop);
+}
+
+static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *first,
+                                         struct aio__ready *last)
+{
+    aio__queue_append_chain(&loop->ready, first, last);
+    aio__loop_queued(loop);
+}
+
+/* The loop named, or the running one, or this thread's; NULL with AIO_ENOLOOP raised. */
+aio_loop *aio__loop_or_current(aio_loop *loop);
+
+/* Objects whose memory a loop owns keep it, even closed, until the last is freed. */
+void *aio__loop_alloc(aio_loop *loop, size_t size);
+void aio__loop_free(aio_loop *loop, void *object, size_t size);
+/* The same count for objects from elsewhere. */
+void aio__loop_adopt(aio_loop *loop);
+void aio__loop_disown(aio_loop *loop);
+
+/* The loop is being closed: let go of all that is queued. Strands are left to src/task. */
+void aio__loop_discard_ready(aio_loop *loop);
+
+/* Report with the loop's handler: message, error (may be NULL), future (may be NULL). */
+void aio__loop_report(aio_loop *loop, const char *message, aio_error *error, aio_future *future);
+/* A callback of the user's returned a code: report it, or leave the run call. */
+void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle);
+
+/* Leave the run call with a code, after the step that is running. */
+void aio__loop_leave(aio_loop *loop, int code);
+
+/* debug.c: run a node, and say so if it takes long */
+void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
+                           void (*run)(aio_loop *, struct aio__ready *));
+
+/* clock.c */
+uint64_t aio__loop_now_ns(const aio_loop *loop);                               /* reads the clock */
+bool aio__loop_deadline(const aio_loop *loop, double delay, uint64_t *ret_ns); /* false: NaN */
+bool aio__loop_when_ns(double when, uint64_t *ret_ns);                         /* false: NaN */
+
+/* timer.c */
+int aio__timer_start(aio_loop *loop, struct aio__timer *timer, uint64_t when_ns);
+void aio__timer_stop(aio_loop *loop, struct aio__timer *timer);
+static inline bool aio__timer_is_set(const struct aio__timer *timer)
+{
+    return aio__heap_contains(&timer->item);
+}
+void aio__timers_collect(aio_loop *loop); /* queue all that are due at now_ns */
+
+/* alarm.c: libuv wakes when the first timer is due */
+int aio__alarm_init(aio_loop *loop);
+void aio__alarm_set(aio_loop *loop);
+void aio__alarm_keep_alive(aio_loop *loop); /* a host's loop stays alive while there are timers */
+void aio__alarm_close(aio_loop *loop, uv_close_cb closed);
+
+/* inbox.c */
+int aio__inbox_post(aio_loop *loop, struct aio__ready *node); /* 0, AIO_ECLOSED; any thread */
+void aio__inbox_drain(aio_loop *loop);
+void aio__inbox_close(aio_loop *loop);
+
+/* handle.c */
+aio__ctx *aio__handle_context_slot(aio_handle *handle);
+
+/* watch.c */
+void aio__watches_close(aio_loop *loop);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.c - errors that nobody can be told: the exception handler
+ *
+ * Thread: the loop's.
+ */
+#include "base/log.h"
+#include "loop/loop_internal.h"
+
+#include <aio/error.h>
+#include <aio/future.h>
+#include <aio/memory.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OBJECT_TEXT = 512 };
+
+void aio_loop_set_exception_handler(aio_loop *loop, aio_exception_handler_fn fn, void *arg)
+{
+    if (loop == NULL)
+        return;
+    loop->handler = fn;
+    loop->handler_arg = arg;
+}
+
+aio_exception_handler_fn aio_loop_get_exception_handler(const aio_loop *loop)
+{
+    return loop == NULL ? NULL : loop->handler;
+}
+
+/* An error as text of whatever length; NULL if there is none, or no memory. */
+static char *error_text(const aio_error *error)
+{
+    size_t size;
+    char *text;
+
+    if (error == NULL)
+        return NULL;
+    size = aio_error_format(error, NULL, 0) + 1;
+    text = aio_malloc(size);
+    if (text != NULL)
+        (void)aio_error_format(error, text, size);
+    return text;
+}
+
+/* The keys in alphabetic order, as asyncio logs them, then the error with its trace. */
+void aio_loop_default_exception_handler(aio_loop *loop, const aio_exception_context *context)
+{
+    char future[OBJECT_TEXT] = "";
+    char handle[OBJECT_TEXT] = "";
+    const char *message = context->message;
+    const char *source = context->source;
+    char *error;
+
+    (void)loop;
+    if (!aio__log_heard())
+        return;
+    if (message == NULL || *message == '\0')
+        message = "Unhandled exception in event loop";
+    if (context->future != NULL)
+        (void)aio_future_format(context->future, future, sizeof(future));
+    if (context->handle != NULL)
+        (void)aio_handle_format(context->handle, handle, sizeof(handle));
+    error = error_text(context->error);
+    aio__log(AIO_LOG_ERROR, "%s%s%s%s%s%s%s%s%s", message, *future ? "\nfuture: " : "", future,
+             *handle ? "\nhandle: " : "", handle, source ? "\nsource: " : "", source ? source : "",
+             error ? "\n" : "", error ? error : "");
+    aio_free(error);
+}
+
+/* The context variables a handler sees: those of what the report names (S57). */
+static aio__ctx *context_of(const aio_exception_context *context)
+{
+    if (context->handle != NULL)
+        return aio__handle_context_slot(context->handle);
+    return NULL;
+}
+
+void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context *context)
+{
+    struct aio__thread *thread = aio__thread();
+    aio__ctx *slot;
+    int code;
+
+    if (loop == NULL || context == NULL)
+        return;
+    if (loop->handler == NULL) {
+        aio_loop_default_exception_handler(loop, context);
+        return;
+    }
+
+    slot = thread->context;
+    if (context_of(context) != NULL)
+        thread->context = context_of(context);
+    code = loop->handler(loop, context, loop->handler_arg);
+    thread->context = slot;
+    if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
+        aio__loop_leave(loop, code);
+    } else if (code < 0) {
+        aio_exception_context failed = *context;
+        aio_error *error = aio_error_catch(code);
+
+        failed.message = "Unhandled error in exception handler";
+        failed.error = error;
+        aio_loop_default_exception_handler(loop, &failed);
+        aio_error_unref(error);
+    }
+}
+
+void aio__loop_report(aio_loop *loop, const char *message, aio_error *error, aio_future *future)
+{
+    aio_exception_context context = {
+        .size = sizeof(context),
+        .message = message,
+        .error = error,
+        .future = future,
+    };
+
+    aio_loop_call_exception_handler(loop, &context);
+}
+
+void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
+{
+    aio_exception_context context = {.size = sizeof(context), .handle = handle};
+    char message[OBJECT_TEXT] = "Exception in callback ";
+
+    if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
+        aio__loop_leave(loop, code);
+        return;
+    }
+    if (handle != NULL)
+        (void)aio_handle_format(handle, message + strlen(message),
+                                sizeof(message) - strlen(message));
+    context.message = message;
+    context.error = aio_error_catch(code);
+    aio_loop_call_exception_handler(loop, &context);
+    aio_error_unref(context.error);
+}

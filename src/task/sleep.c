@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sleep.c - waiting for a time
+ *
+ * What a sleep needs stands in its own frame: a future that nobody else can get at, and a timer
+ * that is in the loop's heap or, for the one batch in which it fires, in the queue. The frame
+ * outlives both: the task is woken by the future, an iteration later than the timer at the
+ * earliest (S29), and takes the timer out on the way.
+ */
+#include "task/task_internal.h"
+
+#include <math.h>
+
+struct sleep {
+    struct aio__inline step;
+    struct aio__timer timer;
+    aio_future fut;
+};
+
+static const struct aio__future_ops sleep_ops = {.name = "Future"};
+
+static void wake_up(struct aio__inline *step)
+{
+    struct sleep *sleep = aio__container_of(step, struct sleep, step);
+
+    if (aio__future_is_pending(&sleep->fut))
+        aio__future_finish(&sleep->fut, NULL, NULL);
+}
+
+static int sleep_until(struct aio__task *task, uint64_t when_ns)
+{
+    aio_loop *loop = task->fut.loop;
+    struct sleep sleep = {
+        .step = {.ready.run = aio__run_inline, .fn = wake_up},
+        .timer = {.ready = &sleep.step.ready},
+    };
+    int err;
+
+    aio__future_init(&sleep.fut, loop, &sleep_ops);
+    err = aio__timer_start(loop, &sleep.timer, when_ns);
+    if (err < 0)
+        return err;
+    err = aio__task_wait(task, &sleep.fut);
+    if (err == 0)
+        err = aio__future_raise(&sleep.fut);
+    aio__timer_stop(loop, &sleep.timer);
+    aio_error_unref(sleep.fut.error);
+    return err;
+}
+
+int aio_sleep(double delay)
+{
+    struct aio__task *task = aio__running_task();
+    uint64_t when_ns;
+
+    if (task == NULL)
+        return AIO_ENOTASK;
+    if (delay <= 0)
+        return aio__task_yield(task);
+    if (!aio__loop_deadline(task->fut.loop, delay, &when_ns))
+        return aio_raise(AIO_EVALUE, "Invalid delay: NaN (not a number)");
+    return sleep_until(task, when_ns);
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c - a coroutine on a stack of its own: started, waiting, ended
+ *
+ * A task is a future and a strand. The strand's node is what wakes it: it stands in the chain of
+ * the future the task waits for, then in the ready queue, so that neither waiting nor waking
+ * allocates anything.
+ *
+ * Invariants
+ *   - The strand's node is in one place at a time: a pending task waits for one thing.
+ *   - A pending task is referenced by its loop (asyncio holds tasks weakly, S41).
+ *   - A cancellation goes to the future waited for, or becomes MUST_CANCEL, which the next step
+ *     turns into AIO_ECANCELLED whatever it was woken with (S31, S32).
+ *
+ * Thread: the loop's.
+ */
+#include "base/error.h"
+#include "base/type.h"
+#include "task/task_internal.h"
+
+#include <aio/memory.h>
+#include <string.h>
+
+/* A task that is being thrown away may try to wait so often; then its frames are given up. */
+enum { MAX_REFUSALS = 1000 };
+
+static _Atomic(uint64_t) last_number;
+
+/* --- waiting --------------------------------------------------------------------------- */
+
+struct aio__task *aio__running_task(void)
+{
+    aio_loop *loop = aio__thread_after_switch()->running;
+
+    if (AIO__LIKELY(loop != NULL && loop->current != NULL))
+        return aio__task_of_strand(loop->current);
+    (void)aio_raise(AIO_ENOTASK,
+                    loop == NULL ? "no running event loop" : "this works only inside a task");
+    return NULL;
+}
+
+/* The loop is being closed: the task is to unwind. */
+static int refuse(struct aio__task *task)
+{
+    aio_loop *loop = task->fut.loop;
+
+    if (++loop->refusals > MAX_REFUSALS)
+        aio__strand_suspend(loop); /* for ever */
+    return aio_raise(AIO_EGENERATOREXIT, "the event loop is being closed");
+}
+
+/* Throw the cancellation that was asked for. */
+static int throw_cancel(struct aio__task *task)
+{
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    if (task->fut.error != NULL)
+        return aio_raise_error(task->fut.error);
+    aio__error_forget();
+    return AIO_ECANCELLED;
+}
+
+/* A request from before goes to what the task has begun to wait for, if that takes it. */
+static void forward_cancel(struct aio__task *task, aio_future *fut)
+{
+    if (aio_future_cancel(fut, aio_error_message(task->fut.error)))
+        task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+}
+
+/* Woken, but cancelled meanwhile: the outcome is looked at and lost (S32), unless it is a
+ * cancellation itself, which keeps its message. */
+static int cancel_outcome(struct aio__task *task, aio_future *fut)
+{
+    int code = aio__future_raise(fut);
+
+    if (code != AIO_ECANCELLED)
+        return throw_cancel(task);
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    return code;
+}
+
+int aio__task_wait(struct aio__task *task, aio_future *fut)
+{
+    aio_loop *loop = task->fut.loop;
+
+    if (AIO__UNLIKELY(loop->closing))
+        return refuse(task);
+    task->waiting = fut;
+    aio__future_add_waiter(fut, &task->strand.ready);
+    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
+        forward_cancel(task, fut);
+    aio__strand_suspend(loop);
+    task->waiting = NULL;
+    if (AIO__UNLIKELY(loop->closing))
+        return refuse(task);
+    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
+        return cancel_outcome(task, fut);
+    return 0;
+}
+
+int aio__task_yield(struct aio__task *task)
+{
+    aio_loop *loop = task->fut.loop;
+
+    if (AIO__UNLIKELY(loop->closing))
+        return refuse(task);
+    aio__loop_queue(loop, &task->strand.ready);
+    aio__strand_suspend(loop);
+    if (AIO__UNLIKELY(loop->closing))
+        return refuse(task);
+    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
+        return throw_cancel(task);
+    return 0;
+}
+
+/* asyncio throws these into the task in the next iteration; a cancellation goes before. */
+static int await_wrongly(struct aio__task *task, const char *why)
+{
+    int err = aio__task_yield(task);
+
+    return err < 0 ? err : aio_raise(AIO_ERUNTIME, "%s", why);
+}
+
+int aio_await(aio_future *fut, void **ret_value)
+{
+    struct aio__task *task;
+    int err;
+
+    if (fut == NULL)
+        return aio__null_future();
+    task = aio__running_task();
+    if (task == NULL)
+        return AIO_ENOTASK;
+    if (AIO__UNLIKELY(aio__is_coroutine(fut)))
+        return aio__coroutine_await(aio__task_of(fut), ret_value);
+    if (!aio__future_is_pending(fut))
+        return aio_future_result(fut, ret_value);
+    if (AIO__UNLIKELY(fut->loop != task->fut.loop))
+        return await_wrongly(task, "Task got Future attached to a different loop");
+    if (AIO__UNLIKELY(fut == &task->fut))
+        return await_wrongly(task, "Task cannot await on itself");
+
+    fut->refs++;
+    err = aio__task_wait(task, fut);
+    if (err == 0)
+        err = aio_future_result(fut, ret_value);
+    aio_future_unref(fut);
+    return err;
+}
+
+/* --- the end --------------------------------------------------------------------------- */
+
+void aio__scope_remove(struct aio__task *task, struct aio__scope *scope)
+{
+    struct aio__scope **place = &task->scopes;
+
+    while (*place != NULL && *place != scope)
+        place = &(*place)->outer;
+    if (*place == scope)
+        *place = scope->outer;
+}
+
+/* The coroutine has returned inside blocks it had entered. Nothing may outlive them. */
+static int leave_scopes(struct aio__task *task, int code)
+{
+    if (code >= 0)
+        code = aio_raise(AIO_ERUNTIME, "coroutine '%s' returned inside a block it had entered",
+                         task->coroutine != NULL ? task->coroutine : "?");
+    while (task->scopes != NULL)
+        code = task->scopes->leave(task->scopes, code);
+    return code < 0 ? code : AIO_ERUNTIME;
+}
+
+/* The object that was raised with a code, out of the task's slot; NULL if there is none. */
+static aio_error *take_error(struct aio__task *task, int code)
+{
+    aio_error *error = task->strand.error;
+
+    task->strand.error = NULL;
+    if (aio_error_code(error) == code)
+        return error;
+    aio_error_unref(error);
+    return NULL;
+}
+
+/* Done, in whatever way: the loop lets go of it. */
+static void retire(struct aio__task *task)
+{
+    aio_loop *loop = task->fut.loop;
+
+    task->fut.kind_flags &= (uint16_t) ~(AIO__TASK_RUNNING_BODY | AIO__FUTURE_CANCELLING);
+    aio__task_drop_arg(task);
+    aio__list_remove(&task->link);
+    loop->task_count--;
+    aio_future_unref(&task->fut);
+}
+
+static void end_with_value(struct aio__task *task, void *value)
+{
+    const aio_type *type = task->extra != NULL ? task->extra->result_type : NULL;
+    aio_error *message = task->fut.error;
+
+    task->fut.error = NULL;
+    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)) {
+        /* Cancelled during its last step: the value is dropped (S33). */
+        if (value != NULL)
+            aio__value_destroy(type, value);
+        aio__future_cancelled(&task->fut, aio_error_message(message));
+    } else {
+        aio__future_finish(&task->fut, value, type);
+    }
+    aio_error_unref(message);
+}
+
+static void end_task(struct aio__task *task, int code, void *value)
+{
+    aio_error *error;
+
+    if (AIO__LIKELY(code >= 0)) {
+        end_with_value(task, value);
+    } else if (code == AIO_ECANCELLED) {
+        aio__future_cancelled_by(&task->fut, take_error(task, code));
+    } else {
+        error = take_error(task, code);
+        aio__future_fail(&task->fut, code, error);
+        aio_error_unref(error);
+        if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT)
+            aio__loop_leave(task->fut.loop, code);
+    }
+    retire(task);
+}
+
+/* --- what the scheduler calls ---------------------------------------------------------- */
+
+/* A task that was cancelled before its first step never starts (S30), and needs no stack. */
+static bool strand_starts(struct aio__strand *strand)
+{
+    struct aio__task *task = aio__task_of_strand(strand);
+    aio_error *message = task->fut.error;
+
+    if (AIO__LIKELY(!(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)))
+        return true;
+    task->fut.error = NULL;
+    aio__future_cancelled_by(&task->fut, message);
+    retire(task);
+    return false;
+}
+
+static void strand_main(struct aio__strand *strand)
+{
+    struct aio__task *task = aio__task_of_strand(strand);
+    void *value = NULL;
+    int code;
+
+    task->fut.kind_flags |= AIO__TASK_RUNNING_BODY;
+    code = task->fn(task->arg, &value);
+    if (AIO__UNLIKELY(task->scopes != NULL))
+        code = leave_scopes(task, code);
+    end_task(task, code, value);
+}
+
+static void strand_fails(struct aio__strand *strand, int code)
+{
+    end_task(aio__task_of_strand(strand), code, NULL);
+}
+
+static size_t strand_describe(struct aio__strand *strand, char *buffer, size_t size)
+{
+    return aio_future_format(&aio__task_of_strand(strand)->fut, buffer, size);
+}
+
+static const struct aio__strand_ops strand_ops = {
+    .starts = strand_starts,
+    .main = strand_main,
+    .fails = strand_fails,
+    .describe = strand_describe,
+};
+
+/* --- the end of the loop --------------------------------------------------------------- */
+
+/* Let a task that will never be woken unwind its frames, or give them up. */
+static void unwind(struct aio__task *task)
+{
+    aio_loop *loop = task->fut.loop;
+    int err = 0;
+
+    task->fut.refs++;
+    loop->refusals = 0;
+    if (task->strand.fiber != NULL)
+        err = aio__strand_run_now(loop, &task->strand);
+    if (aio__future_is_pending(&task->fut)) {
+        if (task->strand.fiber != NULL && err == 0)
+            aio__fiber_abandon(task->strand.fiber);
+        aio__future_cancelled(&task->fut, NULL);
+        retire(task);
+    }
+    /* Whoever could have looked at its error is gone with the loop. */
+    aio__future_disarm(&task->fut);
+    aio_future_unref(&task->fut);
+}
+
+static void end_tasks(struct aio__close_hook *hook, aio_loop *loop)
+{
+    struct aio__list *link;
+
+    (void)hook;
+    while ((link = aio__list_first(&loop->tasks)) != NULL) {
+        struct aio__task *task = aio__container_of(link, struct aio__task, link);
+
+        aio__loop_discard_ready(loop);
+        if (!(task->fut.kind_flags & AIO__TASK_NO_PENDING_REPORT))
+            aio__loop_report(loop, "Task was destroyed but it is pending!", NULL, &task->fut);
+        unwind(task);
+    }
+}
+
+/* --- making ---------------------------------------------------------------------------- */
+
+static int make_extra(struct aio__task *task, const aio_task_options *options)
+{
+    struct aio__task_extra *extra;
+
+    if (options->arg_size > SIZE_MAX - sizeof(*extra))
+        return AIO_ENOMEM;
+    extra = aio_malloc(sizeof(*extra) + options->arg_size);
+    if (extra == NULL)
+        return AIO_ENOMEM;
+    extra->arg_destroy = options->arg_destroy;
+    extra->result_type = options->result_type;
+    task->extra = extra;
+    if (options->arg_size != 0) {
+        memcpy(extra->arg, task->arg, options->arg_size);
+        task->arg = extra->arg;
+    }
+    return 0;
+}
+
+static int apply_options(struct aio__task *task, const aio_task_options *options)
+{
+    char *name = NULL;
+
+    if (options->size < sizeof(*options) || options->stack_size > UINT32_MAX)
+        return aio_raise(AIO_EVALUE, "bad task options");
+    if (options->arg_size != 0 && task->arg == NULL)
+        return aio_raise(AIO_EVALUE, "arg_size without an argument");
+    if (options->name != NULL) {
+        name = aio_strdup(options->name);
+        if (name == NULL)
+            return AIO_ENOMEM;
+    }
+    if (options->arg_size != 0 || options->arg_destroy != NULL || options->result_type != NULL) {
+        int err = make_extra(task, options);
+
+        if (err < 0) {
+            aio_free(name);
+            return err;
+        }
+    }
+    if (name != NULL) {
+        task->id.name = name;
+        task->fut.kind_flags |= AIO__TASK_NAMED;
+    }
+    task->strand.stack_size = (uint32_t)options->stack_size;
+    if (options->context != NULL)
+        task->strand.own_context = aio__ctx_share(options->context);
+    return 0;
+}
+
+int aio__task_init(struct aio__task *task, aio_site site, aio_coro_fn fn, void *arg,
+                   const aio_task_options *options)
+{
+    aio__strand_init(&task->strand);
+    task->strand.own_context.bits = 0;
+    task->fn = fn;
+    task->arg = arg;
+    task->waiting = NULL;
+    task->coroutine = site.coroutine;
+    task->file = site.file;
+    task->line = site.line;
+    task->cancels = 0;
+    task->id.name = NULL;
+    task->scopes = NULL;
+    task->extra = NULL;
+    aio__list_init(&task->link);
+    if (fn == NULL)
+        return aio_raise(AIO_EVALUE, "a coroutine was expected, got NULL");
+    return options == NULL ? 0 : apply_options(task, options);
+}
+
+void aio__task_drop_arg(struct aio__task *task)
+{
+    struct aio__task_extra *extra = task->extra;
+    void (*destroy)(void *);
+
+    if (extra == NULL || extra->arg_destroy == NULL)
+        return;
+    destroy = extra->arg_destroy;
+    extra->arg_destroy = NULL;
+    destroy(task->arg);
+}
+
+void aio__task_dispose(aio_future *fut)
+{
+    struct aio__task *task = aio__task_of(fut);
+
+    aio__task_drop_arg(task);
+    if (fut->kind_flags & AIO__TASK_NAMED)
+        aio_free(task->id.name);
+    aio__ctx_release(task->strand.own_context);
+    aio_error_unref(task->strand.error);
+    aio_free(task->extra);
+}
+
+/* Run up to the first wait, here and now (S46). */
+static void start_eagerly(struct aio__task *task, aio_loop *loop)
+{
+    int err;
+
+    task->fut.refs++;
+    err = aio__strand_run_now(loop, &task->strand);
+    if (err < 0)
+        strand_fails(&task->strand, err);
+    else if (!aio__future_is_pending(&task->fut))
+        task->fut.kind_flags |= AIO__TASK_ENDED_EAGERLY;
+    aio_future_unref(&task->fut);
+}
+
+void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
+{
+    if (!(task->fut.kind_flags & AIO__TASK_NAMED))
+        task->id.number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
+    if (task->strand.own_context.bits == 0)
+        task->strand.own_context = aio__ctx_capture();
+    if (AIO__UNLIKELY(loop->strand_ops == NULL)) {
+        loop->strand_ops = &strand_ops;
+        loop->tasks_hook.fn = end_tasks;
+        aio__list_append(&loop->close_hooks, &loop->tasks_hook.link);
+    }
+    task->fut.refs++; /* the loop's, until it is done */
+    aio__list_append(&loop->tasks, &task->link);
+    loop->task_count++;
+    if (AIO__UNLIKELY(eager) && loop->dispatching && aio__thread()->running == loop)
+        start_eagerly(task, loop);
+    else
+        aio__loop_queue(loop, &task->strand.ready);
+}

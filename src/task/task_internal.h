@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task_internal.h - the inside of a task
+ *
+ * For src/task, and for modules that suspend the running task on something of their own.
+ */
+#ifndef AIO__TASK_INTERNAL_H
+#define AIO__TASK_INTERNAL_H
+
+#include "future/future_internal.h"
+#include "loop/sched.h"
+
+#include <aio/task.h>
+
+/* kind_flags of a task, beside AIO__FUTURE_CANCELLING */
+enum {
+    AIO__TASK_MUST_CANCEL = 2,       /* throw AIO_ECANCELLED at the next step */
+    AIO__TASK_NAMED = 4,             /* name, not number */
+    AIO__TASK_RUNNING_BODY = 8,      /* the coroutine has begun and not ended */
+    AIO__TASK_ENDED_EAGERLY = 16,    /* in its eager start: the coroutine is gone */
+    AIO__TASK_NO_PENDING_REPORT = 32 /* nobody but the library could have waited for it */
+};
+
+/* A block that the task is in: a timeout, a task group. Left if its coroutine forgets to. */
+struct aio__scope {
+    struct aio__scope *outer;
+    int (*leave)(struct aio__scope *scope, int code); /* may suspend; takes itself out */
+};
+
+/* What few tasks need. */
+struct aio__task_extra {
+    void (*arg_destroy)(void *arg);
+    const aio_type *result_type;
+    _Alignas(16) unsigned char arg[]; /* the task's own copy, if it has one */
+};
+
+struct aio__task {
+    aio_future fut; /* first: a task is a future; its error is the cancel message while pending */
+    struct aio__strand strand;
+    struct aio__list link; /* in loop->tasks until it is done */
+    aio_coro_fn fn;
+    void *arg;
+    aio_future *waiting; /* what it waits for; referenced */
+    const char *coroutine;
+    const char *file;
+    int line;
+    unsigned cancels; /* requests not taken back */
+    union {
+        char *name;      /* owned */
+        uint64_t number; /* Task-N */
+    } id;
+    struct aio__scope *scopes;     /* innermost */
+    struct aio__task_extra *extra; /* may be NULL */
+};
+
+extern const struct aio__future_ops aio__task_ops;      /* from the loop's pool */
+extern const struct aio__future_ops aio__task_own_ops;  /* made from a coroutine object */
+extern const struct aio__future_ops aio__coroutine_ops; /* not yet a task */
+
+static inline struct aio__task *aio__task_of(const aio_future *fut)
+{
+    return (struct aio__task *)(uintptr_t)fut;
+}
+
+static inline struct aio__task *aio__task_of_strand(struct aio__strand *strand)
+{
+    return aio__container_of(strand, struct aio__task, strand);
+}
+
+static inline bool aio__is_coroutine(const aio_future *fut)
+{
+    return fut->ops == &aio__coroutine_ops;
+}
+
+/* The task that is running in this thread; NULL, with AIO_ENOTASK raised. */
+struct aio__task *aio__running_task(void);
+
+/*
+ * Suspend the running task until a future is done, which somebody else must keep referenced. The
+ * future is of the task's loop and pending. 0: it is done, and its outcome is to be asked; or
+ * a code that is raised instead of the outcome: AIO_ECANCELLED, AIO_EGENERATOREXIT.
+ */
+int aio__task_wait(struct aio__task *task, aio_future *fut);
+
+/* Give way for one iteration. 0, AIO_ECANCELLED, AIO_EGENERATOREXIT. */
+int aio__task_yield(struct aio__task *task);
+
+/* Run a coroutine object in the calling task. */
+int aio__coroutine_await(struct aio__task *coro, void **ret_value);
+
+/* Fill in what a task and a coroutine object share, behind the future, which is initialised.
+ * 0, or a code: nothing is held then. */
+int aio__task_init(struct aio__task *task, aio_site site, aio_coro_fn fn, void *arg,
+                   const aio_task_options *options);
+
+/* The coroutine is over, or will never run: let go of its argument. */
+void aio__task_drop_arg(struct aio__task *task);
+
+/* Let an initialised task begin, eagerly or with the next iteration. */
+void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager);
+
+/* The cancel and describe of every kind of task. */
+bool aio__task_ask_cancel(aio_future *fut, const char *message);
+size_t aio__task_describe(const aio_future *fut, char *buffer, size_t size);
+
+/* What the dispose of every kind of task has in common. */
+void aio__task_dispose(aio_future *fut);
+
+/* Enter a block. */
+static inline void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
+{
+    scope->outer = task->scopes;
+    task->scopes = scope;
+}
+
+/* Leave a block, in whatever order the caller leaves them. */
+void aio__scope_remove(struct aio__task *task, struct aio__scope *scope);
+
+#endif
