@@ -148,8 +148,7 @@ static void run_own_done(struct aio__inline *step)
     struct aio__done *done = aio__container_of(step, struct aio__done, step);
     aio_future *fut = done->fut;
 
-    if (!fut->loop->closed)
-        (void)done->fn(fut, done->arg);
+    (void)done->fn(fut, done->arg);
     free_done(done, fut);
     aio_future_unref(fut);
 }
@@ -264,6 +263,8 @@ static void wake_all(aio_future *fut)
             if (node->run != NULL)
                 fut->refs++;
     aio__loop_queue_chain(fut->loop, first, last);
+    if (AIO__UNLIKELY(fut->loop->closed))
+        aio__loop_discard_ready(fut->loop);
 }
 
 /* --- outcomes -------------------------------------------------------------------------- */

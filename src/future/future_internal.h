@@ -25,6 +25,7 @@ enum {
     AIO__FUTURE_ERROR_ONCE = 2, /* CANCELLED: the error object goes to who asks first */
     AIO__FUTURE_HAS_CALLS = 4,  /* a done callback is in the chain, not only strands */
     AIO__FUTURE_FIRST_USED = 8, /* the embedded callback is in the chain or queued */
+    AIO__FUTURE_MARKED = 16,    /* seen already, by who looks for duplicates */
 };
 
 /* kind_flags: this one means the same for all kinds, the others are the kind's. */
@@ -97,7 +98,8 @@ static inline void aio__future_add_waiter(aio_future *fut, struct aio__ready *no
 
 /*
  * A done callback of the library's own: runs on any stack, does little, and may be given to
- * aio_future_remove_done_callback(). 0, or AIO_ENOMEM.
+ * aio_future_remove_done_callback(). It is called in any case once it is queued, also by a loop
+ * that is being closed. 0, or AIO_ENOMEM.
  */
 int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg);
 

@@ -37,7 +37,7 @@ static void free_loop(aio_loop *loop)
     aio_free(loop);
 }
 
-static void unref_memory(aio_loop *loop)
+void aio__loop_unref_memory(aio_loop *loop)
 {
     if (atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) == 1)
         free_loop(loop);
@@ -52,7 +52,7 @@ void aio__loop_adopt(aio_loop *loop)
 void aio__loop_disown(aio_loop *loop)
 {
     if (--loop->objects == 0)
-        unref_memory(loop);
+        aio__loop_unref_memory(loop);
 }
 
 void *aio__loop_alloc(aio_loop *loop, size_t size)
@@ -85,7 +85,7 @@ void aio_loop_unref(aio_loop *loop)
         aio__log(AIO_LOG_WARNING, "unclosed event loop %p", (void *)loop);
         (void)aio_loop_close(loop);
     }
-    unref_memory(loop);
+    aio__loop_unref_memory(loop);
 }
 
 /* --- libuv's side ---------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ static void on_handle_closed(uv_handle_t *handle)
     aio_loop *loop = handle->data;
 
     if (--loop->open_handles == 0)
-        unref_memory(loop);
+        aio__loop_unref_memory(loop);
 }
 
 static void on_idle(uv_idle_t *handle)
@@ -208,6 +208,7 @@ static void on_check(uv_check_t *handle)
     }
 
     loop->now_ns = aio__loop_now_ns(loop);
+    aio__sigint_check(loop);
     aio__inbox_drain(loop);
     if (loop->is_virtual)
         pass_virtual_time(loop);
@@ -260,20 +261,24 @@ static void close_handles(aio_loop *loop)
         aio__alarm_close(loop, on_handle_closed);
 }
 
-/* Our own uv_loop_t ends with us; libuv needs a turn to close what is on it. */
-static void close_own_uv(aio_loop *loop)
+/* libuv needs turns of its loop to close what is on it. Jobs that run in its pool keep it open. */
+bool aio__loop_bury(aio_loop *loop)
 {
-    (void)uv_run(loop->uv, UV_RUN_NOWAIT);
-    while (uv_loop_close(loop->uv) == UV_EBUSY) {
-        if (uv_run(loop->uv, UV_RUN_NOWAIT) == 0 && uv_loop_close(loop->uv) == 0)
-            break;
-        if (uv_loop_alive(loop->uv))
-            continue;
-        /* Handles of the program's that it forgot: their memory is not ours to judge. */
+    int err;
+
+    do
+        (void)uv_run(loop->uv, UV_RUN_NOWAIT);
+    while ((err = uv_loop_close(loop->uv)) == UV_EBUSY && loop->external == 0 &&
+           uv_loop_alive(loop->uv));
+    if (err == UV_EBUSY && loop->external != 0)
+        return false;
+    if (err == UV_EBUSY) {
+        /* Handles of the program's that it forgot: their memory is not ours to judge, and
+         * points into the loop. */
         aio__log(AIO_LOG_ERROR, "libuv handles are still open on the closed loop %p", (void *)loop);
         atomic_fetch_add(&loop->refs, 1);
-        break;
     }
+    return true;
 }
 
 /* --- making and closing ---------------------------------------------------------------- */
@@ -329,6 +334,7 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
     aio_loop *loop;
     int err;
 
+    aio__graveyard_sweep();
     if (options == NULL)
         options = &defaults;
     if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL) {
@@ -346,7 +352,7 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
         (void)aio_raise(err, "cannot make an event loop: %s", aio_strerror(err));
         if (loop->open_handles != 0)
             (void)aio_loop_close(loop);
-        unref_memory(loop);
+        aio__loop_unref_memory(loop);
         return NULL;
     }
     return loop;
@@ -423,9 +429,10 @@ int aio_loop_close(aio_loop *loop)
     discard_timers(loop);
     aio__loop_discard_ready(loop);
     close_handles(loop);
-    if (loop->owns_uv)
-        close_own_uv(loop);
-    loop->uv = NULL;
+    if (loop->owns_uv && !aio__loop_bury(loop))
+        aio__graveyard_add(loop);
+    else
+        loop->uv = NULL;
     return 0;
 }
 
@@ -441,7 +448,7 @@ bool aio_loop_is_running(const aio_loop *loop)
 
 struct uv_loop_s *aio_loop_uv(aio_loop *loop)
 {
-    return loop == NULL ? NULL : loop->uv;
+    return loop == NULL || loop->closed ? NULL : loop->uv;
 }
 
 void aio_testing_on_blocked(aio_loop *loop, aio_callback_fn fn, void *arg)

@@ -128,6 +128,7 @@ struct aio_loop {
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
+    struct aio__list grave;            /* graveyard.c */
     struct aio__close_hook tasks_hook; /* src/task */
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
     struct aio__watch **watches;       /* by fd */
@@ -180,6 +181,7 @@ void aio__loop_free(aio_loop *loop, void *object, size_t size);
 /* The same count for objects from elsewhere. */
 void aio__loop_adopt(aio_loop *loop);
 void aio__loop_disown(aio_loop *loop);
+void aio__loop_unref_memory(aio_loop *loop);
 
 /* The loop is being closed: let go of all that is queued. Strands are left to src/task. */
 void aio__loop_discard_ready(aio_loop *loop);
@@ -195,6 +197,20 @@ void aio__loop_leave(aio_loop *loop, int code);
 /* debug.c: run a node, and say so if it takes long */
 void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
                            void (*run)(aio_loop *, struct aio__ready *));
+
+/*
+ * interrupt.c: SIGINT for the loop of a runner. While it is taken, the first one calls the
+ * function in the loop's thread, the second makes the run call return AIO_EKEYBOARDINTERRUPT, the
+ * third has the default action. Taken only in the main thread, if nobody else handles it.
+ */
+bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg);
+unsigned aio__sigint_give_back(aio_loop *loop); /* how many came */
+void aio__sigint_check(aio_loop *loop);         /* after each poll */
+
+/* graveyard.c: closed loops whose libuv loop has jobs running in its pool */
+void aio__graveyard_add(aio_loop *loop);
+void aio__graveyard_sweep(void);
+bool aio__loop_bury(aio_loop *loop); /* end its uv_loop_t, if nothing is running there */
 
 /* clock.c */
 uint64_t aio__loop_now_ns(const aio_loop *loop);                               /* reads the clock */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gather.c - several awaitables at once, their outcomes in order
+ *
+ * A gather is a future that holds its children and watches them. A child that is given twice is
+ * watched once and fills both places.
+ *
+ * Thread: the loop's.
+ */
+#include "base/error.h"
+#include "task/fan.h"
+
+#include <aio/gather.h>
+#include <aio/memory.h>
+
+struct gather {
+    aio_future fut;
+    struct aio__fan fan;
+    size_t count;    /* of places */
+    size_t distinct; /* children */
+    size_t finished; /* of these */
+    bool return_exceptions;
+    bool cancel_requested;
+    aio_future **children; /* the distinct ones; referenced */
+    aio_future **places;   /* the child in each place; borrowed from children */
+    aio_outcome *items;    /* of each place, their errors referenced; filled at the end */
+    aio_outcomes outcomes;
+};
+
+static struct gather *gather_of(const aio_future *fut)
+{
+    return aio__container_of((uintptr_t)fut, struct gather, fut);
+}
+
+static bool cancel_children(aio_future *fut, const char *message)
+{
+    struct gather *gather = gather_of(fut);
+    bool any = false;
+
+    for (size_t i = 0; i < gather->distinct; i++)
+        any |= aio_future_cancel(gather->children[i], message);
+    gather->cancel_requested |= any;
+    return any;
+}
+
+static void release_gather(struct aio__fan *fan)
+{
+    struct gather *gather = aio__container_of(fan, struct gather, fan);
+    aio_loop *loop = gather->fut.loop;
+
+    aio_free(gather->items);
+    aio_free(gather->children);
+    aio_free(gather);
+    aio__loop_disown(loop);
+}
+
+static void dispose_gather(aio_future *fut)
+{
+    struct gather *gather = gather_of(fut);
+    size_t distinct = gather->distinct;
+
+    for (size_t i = 0; i < gather->outcomes.count; i++)
+        aio_error_unref(gather->items[i].error);
+    gather->fan.calls++; /* ours: until the children are gone too */
+    aio__fan_end(&gather->fan, gather->children, distinct);
+    for (size_t i = 0; i < distinct; i++)
+        aio_future_unref(gather->children[i]);
+    if (--gather->fan.calls == 0)
+        release_gather(&gather->fan);
+}
+
+static const struct aio__future_ops gather_ops = {
+    .name = "_GatheringFuture",
+    .cancel = cancel_children,
+    .dispose = dispose_gather,
+};
+
+/* Fail with a code that has just been raised. The gather is then not cancelled, also by
+ * AIO_ECANCELLED: that is its error (S70, S71). */
+static void fail_with(struct gather *gather, int code)
+{
+    aio_error *error = aio_error_catch(code);
+
+    aio__future_fail(&gather->fut, code, error);
+    aio_error_unref(error);
+}
+
+static int bare_cancel(void)
+{
+    aio__error_forget();
+    return AIO_ECANCELLED;
+}
+
+/* How a done child ended. The message of a cancelled task is left to whoever asks the task. */
+static aio_outcome outcome_of(aio_future *child)
+{
+    aio_outcome outcome = {0, NULL, NULL};
+
+    if (child->state == AIO__FUTURE_FINISHED) {
+        outcome.value = child->value;
+    } else if (child->state == AIO__FUTURE_FAILED) {
+        outcome.code = aio__future_raise(child);
+        outcome.error = aio_error_catch(outcome.code);
+    } else {
+        bool once = child->flags & AIO__FUTURE_ERROR_ONCE;
+
+        outcome.code = once ? bare_cancel() : aio__future_raise_cancelled(child);
+        outcome.error = aio_error_catch(outcome.code);
+    }
+    return outcome;
+}
+
+static void finish_gather(struct gather *gather)
+{
+    aio_future *last = gather->places[gather->count - 1];
+
+    for (size_t i = 0; i < gather->count; i++)
+        gather->items[i] = outcome_of(gather->places[i]);
+    gather->outcomes.count = gather->count;
+    /* A cancellation of the gather itself wins, whatever the children made of it. */
+    if (gather->cancel_requested)
+        fail_with(gather, last->state == AIO__FUTURE_CANCELLED ? aio__future_raise_cancelled(last)
+                                                               : bare_cancel());
+    else
+        aio__future_finish(&gather->fut, &gather->outcomes, NULL);
+}
+
+static void child_done(struct aio__fan *fan, aio_future *child)
+{
+    struct gather *gather = aio__container_of(fan, struct gather, fan);
+
+    gather->finished++;
+    if (!aio__future_is_pending(&gather->fut))
+        aio__future_disarm(child);
+    else if (!gather->return_exceptions && child->state != AIO__FUTURE_FINISHED)
+        fail_with(gather, aio__future_raise(child));
+    else if (gather->finished == gather->distinct)
+        finish_gather(gather);
+}
+
+/* Watch those that are pending; then count those that are done, which may finish the gather
+ * before it is returned (S50). */
+static int watch_children(struct gather *gather)
+{
+    size_t pending = 0;
+
+    for (size_t i = 0; i < gather->distinct; i++) {
+        int err;
+
+        if (!aio__future_is_pending(gather->children[i]))
+            continue;
+        err = aio__fan_watch(&gather->fan, gather->children[i]);
+        if (err < 0)
+            return err;
+        pending++;
+    }
+    for (size_t i = 0; i < gather->distinct && pending < gather->distinct; i++)
+        if (!aio__future_is_pending(gather->children[i]))
+            child_done(&gather->fan, gather->children[i]);
+    return 0;
+}
+
+static struct gather *gather_new(size_t count)
+{
+    struct gather *gather = aio_calloc(1, sizeof(*gather));
+
+    if (gather == NULL)
+        return NULL;
+    if (count == 0)
+        return gather;
+    /* Places follow the children. */
+    gather->children = aio_calloc(count, 2 * sizeof(aio_future *));
+    gather->items = aio_calloc(count, sizeof(aio_outcome));
+    if (gather->children == NULL || gather->items == NULL) {
+        aio_free(gather->items);
+        aio_free(gather->children);
+        aio_free(gather);
+        return NULL;
+    }
+    gather->places = gather->children + count;
+    return gather;
+}
+
+aio_future *aio_gather(aio_future *const *awaitables, size_t count, unsigned flags)
+{
+    aio_loop *loop = count == 0 ? aio__loop_or_current(NULL) : NULL;
+    struct gather *gather;
+    int err;
+
+    if (flags & ~AIO_RETURN_EXCEPTIONS)
+        return aio__failed(aio_raise(AIO_EVALUE, "unknown flags for gather: %#x", flags));
+    if (count == 0 && loop == NULL)
+        return aio__failed(AIO_ENOLOOP);
+    gather = gather_new(count);
+    if (gather == NULL)
+        return aio__failed(AIO_ENOMEM);
+    err = aio__fan_collect(awaitables, count, &loop, gather->children, &gather->distinct);
+    if (err < 0) {
+        aio_free(gather->items);
+        aio_free(gather->children);
+        aio_free(gather);
+        return aio__failed(err);
+    }
+
+    aio__loop_adopt(loop);
+    aio__future_init(&gather->fut, loop, &gather_ops);
+    gather->fan.on_done = child_done;
+    gather->fan.release = release_gather;
+    gather->count = count;
+    gather->return_exceptions = flags & AIO_RETURN_EXCEPTIONS;
+    gather->outcomes.items = gather->items;
+    for (size_t i = 0; i < count; i++)
+        gather->places[i] = awaitables[i];
+    if (count == 0)
+        aio__future_finish(&gather->fut, &gather->outcomes, NULL);
+    err = watch_children(gather);
+    if (err < 0) {
+        aio_future_unref(&gather->fut);
+        return aio__failed(err);
+    }
+    return &gather->fut;
+}
