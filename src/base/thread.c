@@ -35,7 +35,7 @@ AIO__NOINLINE struct aio__thread *aio__thread_after_switch(void)
 static void end_thread(void *arg)
 {
     struct aio__thread *thread = arg;
-    aio_error *error = thread->own_error;
+    aio_exception *error = thread->own_error;
     aio__ctx context = thread->own_context;
 
     thread->own_error = NULL;

@@ -276,9 +276,9 @@ void aio__future_finish(aio_future *fut, void *value, const aio_type *type)
     wake_all(fut);
 }
 
-void aio__future_fail(aio_future *fut, int code, aio_error *error)
+void aio__future_fail(aio_future *fut, int code, aio_exception *error)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     fut->state = AIO__FUTURE_FAILED;
     fut->code = code;
@@ -290,7 +290,7 @@ void aio__future_fail(aio_future *fut, int code, aio_error *error)
 
 void aio__future_cancelled(aio_future *fut, const char *message)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     /* Without memory the message is lost, not the cancellation. */
     fut->error =
@@ -300,9 +300,9 @@ void aio__future_cancelled(aio_future *fut, const char *message)
     wake_all(fut);
 }
 
-void aio__future_cancelled_by(aio_future *fut, aio_error *error)
+void aio__future_cancelled_by(aio_future *fut, aio_exception *error)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     fut->error = error;
     fut->state = AIO__FUTURE_CANCELLED;
@@ -311,7 +311,7 @@ void aio__future_cancelled_by(aio_future *fut, aio_error *error)
     wake_all(fut);
 }
 
-static int raise_object(int code, aio_error *error)
+static int raise_object(int code, aio_exception *error)
 {
     if (error != NULL)
         return aio_raise_error(error);
@@ -321,7 +321,7 @@ static int raise_object(int code, aio_error *error)
 
 int aio__future_raise_cancelled(aio_future *fut)
 {
-    aio_error *error = fut->error;
+    aio_exception *error = fut->error;
     int code;
 
     if (!(fut->flags & AIO__FUTURE_ERROR_ONCE))
@@ -368,7 +368,7 @@ int aio_future_set_result(aio_future *fut, void *value)
     return aio_future_set_result_typed(fut, value, NULL);
 }
 
-int aio_future_set_exception(aio_future *fut, aio_error *error)
+int aio_future_set_exception(aio_future *fut, aio_exception *error)
 {
     int code = error == NULL ? AIO_ENOMEM : aio_error_code(error);
     int err = check_settable(fut);
@@ -376,7 +376,7 @@ int aio_future_set_exception(aio_future *fut, aio_error *error)
     if (err < 0)
         return err;
     if (code == AIO_ESTOP) {
-        aio_error *wrapped = aio_error_new(
+        aio_exception *wrapped = aio_error_new(
             AIO_ERUNTIME, "StopIteration interacts badly with generators and cannot be raised into "
                           "a Future");
 
@@ -390,7 +390,7 @@ int aio_future_set_exception(aio_future *fut, aio_error *error)
 
 int aio_future_set_error(aio_future *fut, int code)
 {
-    aio_error *error;
+    aio_exception *error;
     int err = check_settable(fut);
 
     if (err < 0)
@@ -443,7 +443,7 @@ int aio_future_result(aio_future *fut, void **ret_value)
     return err;
 }
 
-int aio_future_exception(aio_future *fut, aio_error **ret_error)
+int aio_future_exception(aio_future *fut, aio_exception **ret_error)
 {
     if (fut == NULL)
         return aio__null_future();

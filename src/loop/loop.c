@@ -180,7 +180,7 @@ static void keep_host_alive(aio_loop *loop)
 /* Where the host runs libuv there is no run call of ours that could return the code. */
 static void report_leaving(aio_loop *loop)
 {
-    aio_error *error;
+    aio_exception *error;
 
     if (loop->leave_code == 0)
         return;

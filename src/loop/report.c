@@ -29,7 +29,7 @@ aio_exception_handler_fn aio_loop_get_exception_handler(const aio_loop *loop)
 }
 
 /* An error as text of whatever length; NULL if there is none, or no memory. */
-static char *error_text(const aio_error *error)
+static char *error_text(const aio_exception *error)
 {
     size_t size;
     char *text;
@@ -98,7 +98,7 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
         aio__loop_leave(loop, code);
     } else if (code < 0) {
         aio_exception_context failed = *context;
-        aio_error *error = aio_error_catch(code);
+        aio_exception *error = aio_error_catch(code);
 
         failed.message = "Unhandled error in exception handler";
         failed.error = error;
@@ -107,7 +107,7 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
     }
 }
 
-void aio__loop_report(aio_loop *loop, const char *message, aio_error *error, aio_future *future)
+void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error, aio_future *future)
 {
     aio_exception_context context = {
         .size = sizeof(context),

@@ -7,7 +7,7 @@
 /* Keep the message of the request for when it is thrown. */
 static void set_message(struct aio__task *task, const char *message)
 {
-    aio_error *old = task->fut.error;
+    aio_exception *old = task->fut.error;
 
     task->fut.error =
         message == NULL ? NULL : aio_error_new_at(NULL, 0, NULL, AIO_ECANCELLED, "%s", message);

@@ -171,9 +171,9 @@ static int leave_scopes(struct aio__task *task, int code)
 }
 
 /* The object that was raised with a code, out of the task's slot; NULL if there is none. */
-static aio_error *take_error(struct aio__task *task, int code)
+static aio_exception *take_error(struct aio__task *task, int code)
 {
-    aio_error *error = task->strand.error;
+    aio_exception *error = task->strand.error;
 
     task->strand.error = NULL;
     if (aio_error_code(error) == code)
@@ -197,7 +197,7 @@ static void retire(struct aio__task *task)
 static void end_with_value(struct aio__task *task, void *value)
 {
     const aio_type *type = task->extra != NULL ? task->extra->result_type : NULL;
-    aio_error *message = task->fut.error;
+    aio_exception *message = task->fut.error;
 
     task->fut.error = NULL;
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)) {
@@ -213,7 +213,7 @@ static void end_with_value(struct aio__task *task, void *value)
 
 static void end_task(struct aio__task *task, int code, void *value)
 {
-    aio_error *error;
+    aio_exception *error;
 
     if (AIO__LIKELY(code >= 0)) {
         end_with_value(task, value);
@@ -235,7 +235,7 @@ static void end_task(struct aio__task *task, int code, void *value)
 static bool strand_starts(struct aio__strand *strand)
 {
     struct aio__task *task = aio__task_of_strand(strand);
-    aio_error *message = task->fut.error;
+    aio_exception *message = task->fut.error;
 
     if (AIO__LIKELY(!(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)))
         return true;

@@ -25,7 +25,7 @@ static void raise_makes_a_runtime_error_of_what_is_no_code(void **state)
 
 static void catch_takes_the_raised_object(void **state)
 {
-    AIO_AUTO(aio_error) error = NULL;
+    AIO_AUTO(aio_exception) error = NULL;
     int line = __LINE__ + 1;
     int err = aio_raise(AIO_EVALUE, "no such image: %d", 12);
 
@@ -43,8 +43,8 @@ static void catch_takes_the_raised_object(void **state)
 static void catch_twice_finds_a_bare_object_the_second_time(void **state)
 {
     int err = aio_raise(AIO_EVALUE, "once");
-    AIO_AUTO(aio_error) first = aio_error_catch(err);
-    AIO_AUTO(aio_error) second = aio_error_catch(err);
+    AIO_AUTO(aio_exception) first = aio_error_catch(err);
+    AIO_AUTO(aio_exception) second = aio_error_catch(err);
 
     assert_string_equal(aio_error_message(first), "once");
     assert_int_equal(aio_error_code(second), AIO_EVALUE);
@@ -55,8 +55,8 @@ static void catch_twice_finds_a_bare_object_the_second_time(void **state)
 static void catch_of_another_code_is_bare_and_leaves_the_object(void **state)
 {
     int err = aio_raise(AIO_EVALUE, "of a value");
-    AIO_AUTO(aio_error) other = aio_error_catch(AIO_ETYPE);
-    AIO_AUTO(aio_error) mine = aio_error_catch(err);
+    AIO_AUTO(aio_exception) other = aio_error_catch(AIO_ETYPE);
+    AIO_AUTO(aio_exception) mine = aio_error_catch(err);
 
     assert_int_equal(aio_error_code(other), AIO_ETYPE);
     assert_null(aio_error_message(other));
@@ -65,7 +65,7 @@ static void catch_of_another_code_is_bare_and_leaves_the_object(void **state)
 
 static void catch_without_memory_gives_the_immortal_error(void **state)
 {
-    aio_error *error;
+    aio_exception *error;
 
     aio__fail_allocation(1);
     error = aio_error_catch(AIO_EVALUE);
@@ -77,7 +77,7 @@ static void catch_without_memory_gives_the_immortal_error(void **state)
 
 static void raise_replaces_the_error_before(void **state)
 {
-    AIO_AUTO(aio_error) old = NULL;
+    AIO_AUTO(aio_exception) old = NULL;
 
     (void)aio_raise(AIO_EVALUE, "old");
     (void)aio_raise(AIO_ETYPE, "new");
@@ -114,8 +114,8 @@ static void raise_cuts_a_message_at_1023_bytes(void **state)
 static void raise_from_keeps_the_cause(void **state)
 {
     int err = aio_raise(AIO_EKEY, "image");
-    aio_error *cause = aio_error_catch(err);
-    AIO_AUTO(aio_error) error = NULL;
+    aio_exception *cause = aio_error_catch(err);
+    AIO_AUTO(aio_exception) error = NULL;
 
     err = aio_raise_from(cause, AIO_ERUNTIME, "cannot show");
     assert_int_equal(err, AIO_ERUNTIME);
@@ -128,7 +128,7 @@ static void raise_from_keeps_the_cause(void **state)
 
 static void raise_from_nothing_is_a_plain_raise(void **state)
 {
-    AIO_AUTO(aio_error) error = NULL;
+    AIO_AUTO(aio_exception) error = NULL;
 
     assert_int_equal(aio_raise_from(NULL, 1, "no code"), AIO_ERUNTIME);
     error = aio_error_catch(AIO_ERUNTIME);
@@ -138,8 +138,8 @@ static void raise_from_nothing_is_a_plain_raise(void **state)
 
 static void raise_error_sends_the_object_itself(void **state)
 {
-    AIO_AUTO(aio_error) error = aio_error_new(AIO_EVALUE, "made first");
-    AIO_AUTO(aio_error) caught = NULL;
+    AIO_AUTO(aio_exception) error = aio_error_new(AIO_EVALUE, "made first");
+    AIO_AUTO(aio_exception) caught = NULL;
 
     assert_int_equal(aio_raise_error(error), AIO_EVALUE);
     caught = aio_error_catch(AIO_EVALUE);
@@ -148,7 +148,7 @@ static void raise_error_sends_the_object_itself(void **state)
 
 static void raise_error_of_the_object_that_travels_already_keeps_it(void **state)
 {
-    aio_error *error = aio_error_new(AIO_EVALUE, "again");
+    aio_exception *error = aio_error_new(AIO_EVALUE, "again");
 
     (void)aio_raise_error(error);
     aio_error_unref(error);
@@ -158,7 +158,7 @@ static void raise_error_of_the_object_that_travels_already_keeps_it(void **state
 
 static void raise_error_of_null_is_a_shortage_of_memory(void **state)
 {
-    AIO_AUTO(aio_error) error = NULL;
+    AIO_AUTO(aio_exception) error = NULL;
 
     (void)aio_raise(AIO_ENOMEM, "an older shortage");
     assert_int_equal(aio_raise_error(NULL), AIO_ENOMEM);
@@ -178,7 +178,7 @@ static void error_text_is_the_message_else_what_the_code_says(void **state)
 
 static void error_made_without_place_or_message_has_none(void **state)
 {
-    AIO_AUTO(aio_error) error = aio_error_new_at(NULL, 12, NULL, 3, NULL);
+    AIO_AUTO(aio_exception) error = aio_error_new_at(NULL, 12, NULL, 3, NULL);
 
     assert_int_equal(aio_error_code(error), AIO_ERUNTIME);
     assert_null(aio_error_message(error));
@@ -203,7 +203,7 @@ static void error_null_answers_every_question(void **state)
 
 static void error_lives_as_long_as_its_last_reference(void **state)
 {
-    aio_error *error = aio_error_new(AIO_EVALUE, "twice held");
+    aio_exception *error = aio_error_new(AIO_EVALUE, "twice held");
 
     assert_ptr_equal(aio_error_ref(error), error);
     aio_error_unref(error);
@@ -216,7 +216,7 @@ static void error_lives_as_long_as_its_last_reference(void **state)
 static void error_with_a_million_causes_is_freed(void **state)
 {
     for (int i = 0; i < 1000000; i++) {
-        aio_error *cause = i == 0 ? NULL : aio_error_catch(AIO_EVALUE);
+        aio_exception *cause = i == 0 ? NULL : aio_error_catch(AIO_EVALUE);
 
         (void)aio_raise_from(cause, AIO_EVALUE, "%d", i);
         aio_error_unref(cause);
@@ -234,7 +234,7 @@ static void count_destroyed(void *data)
 static void error_detail_goes_with_the_error(void **state)
 {
     int destroyed = 0;
-    aio_error *error = aio_error_new(AIO_EINCOMPLETEREAD, "with bytes");
+    aio_exception *error = aio_error_new(AIO_EINCOMPLETEREAD, "with bytes");
 
     assert_null(aio__error_detail(error));
     aio__error_set_detail(error, &destroyed, count_destroyed);

@@ -10,9 +10,9 @@
 #include <string.h>
 
 /* A group of the members, each of which it takes over. Bare errors of the message "m". */
-static aio_error *group_of(const char *message, size_t count, aio_error **members)
+static aio_exception *group_of(const char *message, size_t count, aio_exception **members)
 {
-    aio_error *group = aio_error_group_new(message, members, count);
+    aio_exception *group = aio_error_group_new(message, members, count);
 
     for (size_t i = 0; i < count; i++)
         aio_error_unref(members[i]);
@@ -20,15 +20,16 @@ static aio_error *group_of(const char *message, size_t count, aio_error **member
 }
 
 #define GROUP(message, ...)                                                                        \
-    group_of((message), COUNT_OF(((aio_error *[]){__VA_ARGS__})), (aio_error *[]){__VA_ARGS__})
+    group_of((message), COUNT_OF(((aio_exception *[]){__VA_ARGS__})),                              \
+             (aio_exception *[]){__VA_ARGS__})
 
-static aio_error *leaf(int code)
+static aio_exception *leaf(int code)
 {
     return aio_error_new_at(NULL, 0, NULL, code, NULL);
 }
 
 /* The structure in short: "g[ValueError h[KeyError]]"; "-" for NULL. */
-static void write_shape(const aio_error *error, char *text, size_t size)
+static void write_shape(const aio_exception *error, char *text, size_t size)
 {
     size_t length = strlen(text);
 
@@ -47,7 +48,7 @@ static void write_shape(const aio_error *error, char *text, size_t size)
     }
 }
 
-static void assert_shape(const aio_error *error, const char *shape)
+static void assert_shape(const aio_exception *error, const char *shape)
 {
     char text[512] = "";
 
@@ -57,8 +58,8 @@ static void assert_shape(const aio_error *error, const char *shape)
 
 static void group_keeps_its_members_in_order(void **state)
 {
-    aio_error *members[] = {leaf(AIO_EVALUE), leaf(AIO_ETYPE), leaf(AIO_EVALUE)};
-    AIO_AUTO(aio_error) group = aio_error_group_new("three", members, 3);
+    aio_exception *members[] = {leaf(AIO_EVALUE), leaf(AIO_ETYPE), leaf(AIO_EVALUE)};
+    AIO_AUTO(aio_exception) group = aio_error_group_new("three", members, 3);
 
     assert_int_equal(aio_error_code(group), AIO_EGROUP);
     assert_string_equal(aio_error_message(group), "three");
@@ -73,9 +74,9 @@ static void group_keeps_its_members_in_order(void **state)
 
 static void group_with_a_member_outside_exception_is_a_base_group(void **state)
 {
-    AIO_AUTO(aio_error) plain = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY)));
-    AIO_AUTO(aio_error) base = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
-    AIO_AUTO(aio_error) nested = GROUP("g", GROUP("h", leaf(AIO_EKEYBOARDINTERRUPT)));
+    AIO_AUTO(aio_exception) plain = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY)));
+    AIO_AUTO(aio_exception) base = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
+    AIO_AUTO(aio_exception) nested = GROUP("g", GROUP("h", leaf(AIO_EKEYBOARDINTERRUPT)));
 
     assert_int_equal(aio_error_code(plain), AIO_EGROUP);
     assert_int_equal(aio_error_code(base), AIO_EBASEGROUP);
@@ -84,7 +85,7 @@ static void group_with_a_member_outside_exception_is_a_base_group(void **state)
 
 static void group_of_nothing_is_none(void **state)
 {
-    aio_error *members[] = {NULL};
+    aio_exception *members[] = {NULL};
 
     assert_null(aio_error_group_new("empty", members, 0));
     assert_null(aio_error_group_new("a member that memory was too short for", members, 1));
@@ -92,18 +93,18 @@ static void group_of_nothing_is_none(void **state)
 
 static void group_without_message_has_an_empty_one(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP(NULL, leaf(AIO_EVALUE));
+    AIO_AUTO(aio_exception) group = GROUP(NULL, leaf(AIO_EVALUE));
 
     assert_string_equal(aio_error_message(group), "");
 }
 
 static void split_parts_the_leaves_and_keeps_the_nesting(void **state)
 {
-    AIO_AUTO(aio_error)
+    AIO_AUTO(aio_exception)
     group = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY), leaf(AIO_EVALUE)),
                   GROUP("i", leaf(AIO_ETYPE)), leaf(AIO_EKEY));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
     assert_int_equal(aio_error_split(group, AIO_EVALUE, &match, &rest), 0);
     assert_shape(match, "g[ValueError h[ValueError]]");
@@ -112,9 +113,9 @@ static void split_parts_the_leaves_and_keeps_the_nesting(void **state)
 
 static void split_asks_for_the_class_not_the_code(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EKEY), leaf(-ECONNRESET), leaf(AIO_EINDEX));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EKEY), leaf(-ECONNRESET), leaf(AIO_EINDEX));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
     assert_int_equal(aio_error_split(group, AIO_ELOOKUP, &match, &rest), 0);
     assert_shape(match, "g[KeyError IndexError]");
@@ -123,9 +124,9 @@ static void split_asks_for_the_class_not_the_code(void **state)
 
 static void split_gives_the_group_itself_when_all_or_nothing_matches(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EKEY), GROUP("h", leaf(AIO_EINDEX)));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EKEY), GROUP("h", leaf(AIO_EINDEX)));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
     assert_int_equal(aio_error_split(group, AIO_ELOOKUP, &match, &rest), 0);
     assert_ptr_equal(match, group);
@@ -139,9 +140,9 @@ static void split_gives_the_group_itself_when_all_or_nothing_matches(void **stat
 
 static void split_chooses_the_group_code_of_each_part_anew(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
     assert_int_equal(aio_error_split(group, AIO_EEXCEPTION, &match, &rest), 0);
     assert_int_equal(aio_error_code(match), AIO_EGROUP);
@@ -150,8 +151,8 @@ static void split_chooses_the_group_code_of_each_part_anew(void **state)
 
 static void split_shares_the_leaves(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ETYPE));
-    AIO_AUTO(aio_error) match = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ETYPE));
+    AIO_AUTO(aio_exception) match = NULL;
 
     assert_int_equal(aio_error_split(group, AIO_ETYPE, &match, NULL), 0);
     assert_ptr_equal(aio_error_member(match, 0), aio_error_member(group, 1));
@@ -159,9 +160,9 @@ static void split_shares_the_leaves(void **state)
 
 static void split_of_a_leaf_takes_it_as_a_whole(void **state)
 {
-    AIO_AUTO(aio_error) error = leaf(AIO_EVALUE);
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) error = leaf(AIO_EVALUE);
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
     assert_int_equal(aio_error_split(error, AIO_EVALUE, &match, &rest), 0);
     assert_ptr_equal(match, error);
@@ -174,9 +175,9 @@ static void split_of_a_leaf_takes_it_as_a_whole(void **state)
 
 static void split_of_null_is_empty(void **state)
 {
-    aio_error *unset = leaf(AIO_EVALUE);
-    aio_error *match = unset;
-    aio_error *rest = unset;
+    aio_exception *unset = leaf(AIO_EVALUE);
+    aio_exception *match = unset;
+    aio_exception *rest = unset;
 
     assert_int_equal(aio_error_split(NULL, AIO_EVALUE, &match, &rest), 0);
     assert_null(match);
@@ -187,26 +188,26 @@ static void split_of_null_is_empty(void **state)
 
 static void split_part_keeps_the_cause(void **state)
 {
-    AIO_AUTO(aio_error) cause = leaf(AIO_EOS);
-    AIO_AUTO(aio_error) plain = leaf(AIO_EVALUE);
-    AIO_AUTO(aio_error) caused = NULL;
-    AIO_AUTO(aio_error) group = NULL;
-    AIO_AUTO(aio_error) match = NULL;
+    AIO_AUTO(aio_exception) cause = leaf(AIO_EOS);
+    AIO_AUTO(aio_exception) plain = leaf(AIO_EVALUE);
+    AIO_AUTO(aio_exception) caused = NULL;
+    AIO_AUTO(aio_exception) group = NULL;
+    AIO_AUTO(aio_exception) match = NULL;
 
     caused = aio_error_catch(aio_raise_from(cause, AIO_EKEY, "caused"));
-    group = aio_error_group_new("g", (aio_error *[]){plain, caused}, 2);
+    group = aio_error_group_new("g", (aio_exception *[]){plain, caused}, 2);
     assert_int_equal(aio_error_split(group, AIO_EKEY, &match, NULL), 0);
     assert_ptr_equal(aio_error_cause(aio_error_member(match, 0)), cause);
 }
 
 static void split_in_short_memory(void *arg)
 {
-    aio_error *unset = arg;
-    aio_error *group =
+    aio_exception *unset = arg;
+    aio_exception *group =
         GROUP("g", leaf(AIO_EVALUE),
               GROUP("h", leaf(AIO_EKEY), GROUP("i", leaf(AIO_EVALUE), leaf(AIO_ETYPE))));
-    aio_error *match = unset;
-    aio_error *rest = unset;
+    aio_exception *match = unset;
+    aio_exception *rest = unset;
     int err;
 
     if (group == NULL)
@@ -227,7 +228,7 @@ static void split_in_short_memory(void *arg)
 
 static void split_survives_every_shortage_of_memory(void **state)
 {
-    AIO_AUTO(aio_error) unset = leaf(AIO_EOS);
+    AIO_AUTO(aio_exception) unset = leaf(AIO_EOS);
 
     /* 4 leaves, 3 groups, 3 groups in each part */
     assert_int_equal(with_each_allocation_failing(split_in_short_memory, unset), 13);
@@ -235,7 +236,7 @@ static void split_survives_every_shortage_of_memory(void **state)
 
 static void group_nested_a_hundred_thousand_deep_is_freed(void **state)
 {
-    aio_error *group = leaf(AIO_EVALUE);
+    aio_exception *group = leaf(AIO_EVALUE);
 
     for (int i = 0; i < 100000; i++)
         group = group_of("deep", 1, &group);

@@ -74,7 +74,7 @@ static void thread_drops_an_error_raised_while_it_ends(void **state)
 
 static void *catch_and_end(void *arg)
 {
-    aio_error *error = aio_error_catch(AIO_EVALUE);
+    aio_exception *error = aio_error_catch(AIO_EVALUE);
 
     *(bool *)arg = aio_error_message(error) == NULL;
     aio_error_unref(error);
@@ -94,7 +94,7 @@ static void thread_does_not_see_the_error_of_another(void **state)
 static void error_slot_of_a_task_goes_before_the_threads_own(void **state)
 {
     struct aio__thread *thread = aio__thread();
-    aio_error *slot = NULL;
+    aio_exception *slot = NULL;
 
     (void)aio_raise(AIO_EVALUE, "of the thread");
     thread->error_slot = &slot;
