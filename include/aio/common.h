@@ -42,7 +42,7 @@
  *
  *     AIO_AUTO(aio_future) reply = aio_future_new(NULL);
  *
- * @param type  aio_future, aio_task, aio_error, aio_handle, aio_timeout, ...:
+ * @param type  aio_future, aio_task, aio_exception, aio_handle, aio_timeout, ...:
  *              every counted type of the library.
  */
 #if defined(__GNUC__)
@@ -63,7 +63,8 @@ AIO_BEGIN_DECLS
 
 typedef struct aio_loop aio_loop;
 typedef struct aio_handle aio_handle;
-typedef struct aio_error aio_error;
+/** An error object; see aio/error.h. <aio.h> has a function aio_exception(). */
+typedef struct aio_exception aio_exception;
 typedef struct aio_context aio_context;
 
 /**

@@ -132,29 +132,30 @@ AIO_API int aio_raise_at(const char *file, int line, const char *function, int c
 #define aio_raise_from(cause, code, ...)                                                           \
     aio_raise_from_at((cause), __FILE__, __LINE__, __func__, (code), __VA_ARGS__)
 /** What aio_raise_from() calls. */
-AIO_API int aio_raise_from_at(aio_error *cause, const char *file, int line, const char *function,
-                              int code, const char *format, ...) AIO_PRINTF(6, 7);
+AIO_API int aio_raise_from_at(aio_exception *cause, const char *file, int line,
+                              const char *function, int code, const char *format, ...)
+    AIO_PRINTF(6, 7);
 
 /**
- * Raise an error object again, or one that was made with aio_error_new().
+ * Raise an error object again, or one that was made with aio_exception_new().
  *
  * @param error  Kept. NULL gives AIO_ENOMEM, so that a constructor's result can
  *               be passed on unchecked.
  * @return The error's code.
  * Suspends: no.    Thread: any.    asyncio: raise exc            Since: 0.1
  */
-AIO_API int aio_raise_error(aio_error *error);
+AIO_API int aio_raise_exception(aio_exception *error);
 
 /**
  * Catch: take the object that travels with a code that a call has just returned.
  *
  * @param code  The negative code returned.
  * @return The object raised with that code, or a bare one of that code if none
- *         travels with it. Returned: drop it with aio_error_unref(). Never NULL:
+ *         travels with it. Returned: drop it with aio_exception_unref(). Never NULL:
  *         when memory is short, the immortal object of AIO_ENOMEM.
  * Suspends: no.    Thread: any.    asyncio: except ... as exc    Since: 0.1
  */
-AIO_API aio_error *aio_error_catch(int code);
+AIO_API aio_exception *aio_error_catch(int code);
 
 /**
  * Look at the message that travels with a code, without catching it.
@@ -175,10 +176,11 @@ AIO_API const char *aio_error_text(int code);
  * @return Returned; NULL when memory is short.
  * Thread: any.    asyncio: an exception's constructor            Since: 0.1
  */
-#define aio_error_new(code, ...) aio_error_new_at(__FILE__, __LINE__, __func__, (code), __VA_ARGS__)
-/** What aio_error_new() calls. @p format NULL: no message; @p file NULL: no place. */
-AIO_API aio_error *aio_error_new_at(const char *file, int line, const char *function, int code,
-                                    const char *format, ...) AIO_PRINTF(5, 6);
+#define aio_exception_new(code, ...)                                                               \
+    aio_exception_new_at(__FILE__, __LINE__, __func__, (code), __VA_ARGS__)
+/** What aio_exception_new() calls. @p format NULL: no message; @p file NULL: no place. */
+AIO_API aio_exception *aio_exception_new_at(const char *file, int line, const char *function,
+                                            int code, const char *format, ...) AIO_PRINTF(5, 6);
 
 /**
  * Make an exception group.
@@ -190,31 +192,31 @@ AIO_API aio_error *aio_error_new_at(const char *file, int line, const char *func
  *         AIO_EEXCEPTION. NULL when memory is short or @p count is 0.
  * Thread: any.    asyncio: BaseExceptionGroup(message, exceptions)   Since: 0.1
  */
-AIO_API aio_error *aio_error_group_new(const char *message, aio_error *const *members,
-                                       size_t count);
+AIO_API aio_exception *aio_exception_group_new(const char *message, aio_exception *const *members,
+                                               size_t count);
 
 /** Take another reference. NULL is allowed and given back. Since: 0.1 */
-AIO_API aio_error *aio_error_ref(aio_error *error);
+AIO_API aio_exception *aio_exception_ref(aio_exception *error);
 /** Drop a reference. NULL is allowed. Since: 0.1 */
-AIO_API void aio_error_unref(aio_error *error);
-AIO_DEFINE_AUTO(aio_error)
+AIO_API void aio_exception_unref(aio_exception *error);
+AIO_DEFINE_AUTO(aio_exception)
 
 /** The code; 0 for NULL. Since: 0.1 */
-AIO_API int aio_error_code(const aio_error *error);
+AIO_API int aio_exception_code(const aio_exception *error);
 /** The message given, borrowed; NULL if none was given. Since: 0.1 */
-AIO_API const char *aio_error_message(const aio_error *error);
+AIO_API const char *aio_exception_message(const aio_exception *error);
 /** The cause (`__cause__`), borrowed; NULL if none. Since: 0.1 */
-AIO_API aio_error *aio_error_cause(const aio_error *error);
+AIO_API aio_exception *aio_exception_cause(const aio_exception *error);
 /** Where it was raised: source file (NULL if unknown), line and function. Since: 0.1 */
-AIO_API const char *aio_error_file(const aio_error *error);
+AIO_API const char *aio_exception_file(const aio_exception *error);
 /** The line; 0 if unknown. Since: 0.1 */
-AIO_API int aio_error_line(const aio_error *error);
+AIO_API int aio_exception_line(const aio_exception *error);
 /** The function; NULL if unknown. Since: 0.1 */
-AIO_API const char *aio_error_function(const aio_error *error);
+AIO_API const char *aio_exception_function(const aio_exception *error);
 /** How many members: 0 unless it is a group. asyncio: len(exc.exceptions). Since: 0.1 */
-AIO_API size_t aio_error_member_count(const aio_error *error);
+AIO_API size_t aio_exception_member_count(const aio_exception *error);
 /** The member at @p index, borrowed; NULL past the end. asyncio: exc.exceptions[index]. Since: 0.1 */
-AIO_API aio_error *aio_error_member(const aio_error *error, size_t index);
+AIO_API aio_exception *aio_exception_member(const aio_exception *error, size_t index);
 
 /**
  * Split a group into what is of a class and what is not, nested groups included;
@@ -226,8 +228,8 @@ AIO_API aio_error *aio_error_member(const aio_error *error, size_t index);
  * @return 0, or AIO_ENOMEM. An error that is no group counts as its own only leaf.
  * Thread: any.    asyncio: BaseExceptionGroup.split(), .subgroup()   Since: 0.1
  */
-AIO_API int aio_error_split(aio_error *error, int class_code, aio_error **ret_match,
-                            aio_error **ret_rest);
+AIO_API int aio_exception_split(aio_exception *error, int class_code, aio_exception **ret_match,
+                                aio_exception **ret_rest);
 
 /**
  * Write an error as text: "ValueError: no such image: 12", its place, its
@@ -238,7 +240,7 @@ AIO_API int aio_error_split(aio_error *error, int class_code, aio_error **ret_ma
  * @return The length of the whole text, without the final 0, as snprintf does.
  * Thread: any.    asyncio: traceback.format_exception()          Since: 0.1
  */
-AIO_API size_t aio_error_format(const aio_error *error, char *buffer, size_t size);
+AIO_API size_t aio_exception_format(const aio_exception *error, char *buffer, size_t size);
 /** @} */
 
 AIO_END_DECLS

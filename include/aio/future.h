@@ -63,7 +63,7 @@ AIO_API int aio_future_set_result_typed(aio_future *fut, void *value, const aio_
  * @return As aio_future_set_result().
  * Suspends: no.   asyncio: Future.set_exception()                Since: 0.1
  */
-AIO_API int aio_future_set_exception(aio_future *fut, aio_error *error);
+AIO_API int aio_future_set_exception(aio_future *fut, aio_exception *error);
 /** The same with the code just returned by a call, and the object that travels with it. Since: 0.1 */
 AIO_API int aio_future_set_error(aio_future *fut, int code);
 
@@ -99,7 +99,7 @@ AIO_API int aio_future_result(aio_future *fut, void **ret_value);
  * @return 0, AIO_EINVALIDSTATE while pending, or AIO_ECANCELLED.
  * Suspends: no.   asyncio: Future.exception()                    Since: 0.1
  */
-AIO_API int aio_future_exception(aio_future *fut, aio_error **ret_error);
+AIO_API int aio_future_exception(aio_future *fut, aio_exception **ret_error);
 
 /**
  * Queue fn(fut, arg) for when the future is done, or at once if it is. It runs in the

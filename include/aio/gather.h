@@ -11,9 +11,9 @@ AIO_BEGIN_DECLS
 
 /** How one child of a gather ended. */
 typedef struct aio_outcome {
-    int code;         /**< 0, or the child's error; not 0 only with AIO_RETURN_EXCEPTIONS */
-    void *value;      /**< its result, borrowed; NULL unless code is 0 */
-    aio_error *error; /**< the error object, borrowed; NULL if code is 0 */
+    int code;             /**< 0, or the child's error; not 0 only with AIO_RETURN_EXCEPTIONS */
+    void *value;          /**< its result, borrowed; NULL unless code is 0 */
+    aio_exception *error; /**< the error object, borrowed; NULL if code is 0 */
 } aio_outcome;
 
 /** What a gather gives: its children's outcomes, in the order of the arguments. */

@@ -260,12 +260,12 @@ AIO_API bool aio_loop_remove_writer(aio_loop *loop, int fd);
 
 /** What happened; a NULL field is absent. */
 typedef struct aio_exception_context {
-    size_t size;         /**< sizeof(aio_exception_context) */
-    const char *message; /**< "Task exception was never retrieved", ... */
-    aio_error *error;    /**< the error */
-    aio_future *future;  /**< the future or task it is about */
-    aio_handle *handle;  /**< the call that failed */
-    const char *source;  /**< where that was made: "FILE:LINE"; only in debug mode for handles */
+    size_t size;          /**< sizeof(aio_exception_context) */
+    const char *message;  /**< "Task exception was never retrieved", ... */
+    aio_exception *error; /**< the error */
+    aio_future *future;   /**< the future or task it is about */
+    aio_handle *handle;   /**< the call that failed */
+    const char *source;   /**< where that was made: "FILE:LINE"; only in debug mode for handles */
 } aio_exception_context;
 
 /**

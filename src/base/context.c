@@ -16,6 +16,7 @@
 #include "base/context.h"
 
 #include <aio/memory.h>
+#include <assert.h>
 #include <string.h>
 
 struct aio_token {
@@ -240,6 +241,7 @@ int aio_contextvar_reset(aio_contextvar *var, aio_token *token)
     if (token->context != aio__ctx_peek_object(*slot))
         return aio_raise(AIO_EVALUE, "the token was created in a different Context");
 
+    assert(token->context != NULL); /* a token has the object it was made in */
     if (token->old != NULL || aio__varmap_find(token->context->map, var) != NULL)
         err = slot_change(slot, var, token->old, &old);
     if (err < 0)

@@ -2,7 +2,7 @@
 /*
  * error.c - error objects: made, counted, raised and caught
  *
- * Owns struct aio_error. A raised object waits in a slot, the running task's or the
+ * Owns struct aio_exception. A raised object waits in a slot, the running task's or the
  * thread's (base/thread.h), until it is caught or another is raised.
  *
  * Invariants
@@ -26,15 +26,15 @@
 #define MESSAGE_BYTES 1024
 
 /* What aio_error_catch() gives when there is no memory for anything better. */
-static aio_error no_memory = {.refs = AIO__ERROR_IMMORTAL, .code = AIO_ENOMEM};
+static aio_exception no_memory = {.refs = AIO__ERROR_IMMORTAL, .code = AIO_ENOMEM};
 
-aio_error *aio__error_alloc(int code, size_t capacity, const char *message)
+aio_exception *aio__error_alloc(int code, size_t capacity, const char *message)
 {
     size_t message_bytes = message == NULL ? 0 : strlen(message) + 1;
     size_t bytes;
-    aio_error *error;
+    aio_exception *error;
 
-    if (__builtin_mul_overflow(capacity, sizeof(aio_error *), &bytes) ||
+    if (__builtin_mul_overflow(capacity, sizeof(aio_exception *), &bytes) ||
         __builtin_add_overflow(bytes, sizeof(*error) + message_bytes, &bytes))
         return NULL;
     error = aio_malloc(bytes);
@@ -49,11 +49,11 @@ aio_error *aio__error_alloc(int code, size_t capacity, const char *message)
     return error;
 }
 
-static aio_error *error_new(aio_error *cause, const char *file, int line, const char *function,
-                            int code, const char *format, va_list args)
+static aio_exception *error_new(aio_exception *cause, const char *file, int line,
+                                const char *function, int code, const char *format, va_list args)
 {
     char message[MESSAGE_BYTES];
-    aio_error *error;
+    aio_exception *error;
 
     if (format != NULL && vsnprintf(message, sizeof(message), format, args) < 0)
         format = NULL; /* a text that cannot be made is no text */
@@ -64,14 +64,14 @@ static aio_error *error_new(aio_error *cause, const char *file, int line, const 
     error->file = file;
     error->line = file == NULL ? 0 : line;
     error->function = function;
-    error->cause = aio_error_ref(cause);
+    error->cause = aio_exception_ref(cause);
     return error;
 }
 
-aio_error *aio_error_new_at(const char *file, int line, const char *function, int code,
-                            const char *format, ...)
+aio_exception *aio_exception_new_at(const char *file, int line, const char *function, int code,
+                                    const char *format, ...)
 {
-    aio_error *error;
+    aio_exception *error;
     va_list args;
 
     va_start(args, format);
@@ -80,7 +80,7 @@ aio_error *aio_error_new_at(const char *file, int line, const char *function, in
     return error;
 }
 
-aio_error *aio_error_ref(aio_error *error)
+aio_exception *aio_exception_ref(aio_exception *error)
 {
     if (error != NULL && error->refs != AIO__ERROR_IMMORTAL)
         error->refs++;
@@ -89,10 +89,10 @@ aio_error *aio_error_ref(aio_error *error)
 
 /* Drop a reference; the last one puts the object on the list of those to free, which
  * is linked through `cause`, once the cause itself has been dropped. */
-static void drop(aio_error *error, aio_error **doomed)
+static void drop(aio_exception *error, aio_exception **doomed)
 {
     while (error != NULL && error->refs != AIO__ERROR_IMMORTAL && --error->refs == 0) {
-        aio_error *cause = error->cause;
+        aio_exception *cause = error->cause;
 
         error->cause = *doomed;
         *doomed = error;
@@ -100,9 +100,9 @@ static void drop(aio_error *error, aio_error **doomed)
     }
 }
 
-void aio_error_unref(aio_error *error)
+void aio_exception_unref(aio_exception *error)
 {
-    aio_error *doomed = NULL;
+    aio_exception *doomed = NULL;
 
     drop(error, &doomed);
     while (doomed != NULL) {
@@ -116,7 +116,7 @@ void aio_error_unref(aio_error *error)
     }
 }
 
-void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *data))
+void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(void *data))
 {
     if (error == NULL || error->refs == AIO__ERROR_IMMORTAL) {
         if (destroy != NULL)
@@ -127,7 +127,7 @@ void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *d
     error->destroy_detail = destroy;
 }
 
-void *aio__error_detail(const aio_error *error)
+void *aio__error_detail(const aio_exception *error)
 {
     return error == NULL ? NULL : error->detail;
 }
@@ -136,18 +136,18 @@ void *aio__error_detail(const aio_error *error)
  * Put an error, or none, where the one raised before is. That one goes last: the
  * message of the new one may have been made from its text.
  */
-static void travel(aio_error *error)
+static void travel(aio_exception *error)
 {
-    aio_error **slot = aio__thread_error_slot(aio__thread());
-    aio_error *before;
+    aio_exception **slot = aio__thread_error_slot(aio__thread());
+    aio_exception *before;
 
     if (slot == NULL) {
-        aio_error_unref(error);
+        aio_exception_unref(error);
         return;
     }
     before = *slot;
     *slot = error;
-    aio_error_unref(before);
+    aio_exception_unref(before);
 }
 
 void aio__error_forget(void)
@@ -168,8 +168,8 @@ int aio_raise_at(const char *file, int line, const char *function, int code, con
     return code;
 }
 
-int aio_raise_from_at(aio_error *cause, const char *file, int line, const char *function, int code,
-                      const char *format, ...)
+int aio_raise_from_at(aio_exception *cause, const char *file, int line, const char *function,
+                      int code, const char *format, ...)
 {
     va_list args;
 
@@ -181,18 +181,18 @@ int aio_raise_from_at(aio_error *cause, const char *file, int line, const char *
     return code;
 }
 
-int aio_raise_error(aio_error *error)
+int aio_raise_exception(aio_exception *error)
 {
     int code = error == NULL ? AIO_ENOMEM : error->code;
 
-    travel(aio_error_ref(error));
+    travel(aio_exception_ref(error));
     return code;
 }
 
-aio_error *aio_error_catch(int code)
+aio_exception *aio_error_catch(int code)
 {
-    aio_error **slot = aio__thread_error_slot(aio__thread());
-    aio_error *error;
+    aio_exception **slot = aio__thread_error_slot(aio__thread());
+    aio_exception *error;
 
     if (slot != NULL && *slot != NULL && (*slot)->code == code) {
         error = *slot;
@@ -205,49 +205,49 @@ aio_error *aio_error_catch(int code)
 
 const char *aio_error_text(int code)
 {
-    aio_error **slot = aio__thread_error_slot(aio__thread());
+    aio_exception **slot = aio__thread_error_slot(aio__thread());
 
     if (slot != NULL && *slot != NULL && (*slot)->code == code && (*slot)->message != NULL)
         return (*slot)->message;
     return aio_strerror(code);
 }
 
-int aio_error_code(const aio_error *error)
+int aio_exception_code(const aio_exception *error)
 {
     return error == NULL ? 0 : error->code;
 }
 
-const char *aio_error_message(const aio_error *error)
+const char *aio_exception_message(const aio_exception *error)
 {
     return error == NULL ? NULL : error->message;
 }
 
-aio_error *aio_error_cause(const aio_error *error)
+aio_exception *aio_exception_cause(const aio_exception *error)
 {
     return error == NULL ? NULL : error->cause;
 }
 
-const char *aio_error_file(const aio_error *error)
+const char *aio_exception_file(const aio_exception *error)
 {
     return error == NULL ? NULL : error->file;
 }
 
-int aio_error_line(const aio_error *error)
+int aio_exception_line(const aio_exception *error)
 {
     return error == NULL ? 0 : error->line;
 }
 
-const char *aio_error_function(const aio_error *error)
+const char *aio_exception_function(const aio_exception *error)
 {
     return error == NULL ? NULL : error->function;
 }
 
-size_t aio_error_member_count(const aio_error *error)
+size_t aio_exception_member_count(const aio_exception *error)
 {
     return error == NULL ? 0 : error->member_count;
 }
 
-aio_error *aio_error_member(const aio_error *error, size_t index)
+aio_exception *aio_exception_member(const aio_exception *error, size_t index)
 {
     return error == NULL || index >= error->member_count ? NULL : error->members[index];
 }

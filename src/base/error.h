@@ -10,15 +10,15 @@
 /*
  * Hang data on an error just made, before anybody else has it: the bytes of an
  * IncompleteReadError, say. Its meaning follows from the error's code. Taken: it goes
- * with the error, or at once when there is none (NULL, as aio_error_new() gives it,
+ * with the error, or at once when there is none (NULL, as aio_exception_new() gives it,
  * or the object that stands for AIO_ENOMEM).
  */
-void aio__error_set_detail(aio_error *error, void *data, void (*destroy)(void *data));
+void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(void *data));
 
 /* The code that is returned next travels alone: drop what was raised before. */
 void aio__error_forget(void);
 
 /* The data, borrowed; NULL if none was set. */
-void *aio__error_detail(const aio_error *error);
+void *aio__error_detail(const aio_exception *error);
 
 #endif

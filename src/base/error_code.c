@@ -27,48 +27,48 @@ struct code_info {
     const char *text; /* NULL: it says nothing */
 };
 
-/* By AIO_ECANCELLED - code. */
+#define ASYNCIO(code) [AIO_ECANCELLED - (code)]
+#define PYTHON(code)  [AIO_EEXCEPTION - (code)]
+
 static const struct code_info asyncio_codes[] = {
-    [AIO_ECANCELLED - AIO_ECANCELLED] = {"CancelledError", AIO_EBASEEXCEPTION, NULL},
-    [AIO_ECANCELLED - AIO_EINVALIDSTATE] = {"InvalidStateError", 0, "invalid state"},
-    [AIO_ECANCELLED - AIO_EQUEUEEMPTY] = {"QueueEmpty", 0, NULL},
-    [AIO_ECANCELLED - AIO_EQUEUEFULL] = {"QueueFull", 0, NULL},
-    [AIO_ECANCELLED - AIO_EQUEUESHUTDOWN] = {"QueueShutDown", 0, NULL},
-    [AIO_ECANCELLED - AIO_EINCOMPLETEREAD] = {"IncompleteReadError", AIO_EEOF, NULL},
-    [AIO_ECANCELLED - AIO_ELIMITOVERRUN] = {"LimitOverrunError", 0, NULL},
-    [AIO_ECANCELLED - AIO_EBROKENBARRIER] = {"BrokenBarrierError", AIO_ERUNTIME, NULL},
-    [AIO_ECANCELLED -
-        AIO_ESENDFILENOTAVAILABLE] = {"SendfileNotAvailableError", AIO_ERUNTIME, NULL},
-    [AIO_ECANCELLED - AIO_EBROKENEXECUTOR] = {"BrokenExecutor", AIO_ERUNTIME, NULL},
+    ASYNCIO(AIO_ECANCELLED) = {"CancelledError", AIO_EBASEEXCEPTION, NULL},
+    ASYNCIO(AIO_EINVALIDSTATE) = {"InvalidStateError", 0, "invalid state"},
+    ASYNCIO(AIO_EQUEUEEMPTY) = {"QueueEmpty", 0, NULL},
+    ASYNCIO(AIO_EQUEUEFULL) = {"QueueFull", 0, NULL},
+    ASYNCIO(AIO_EQUEUESHUTDOWN) = {"QueueShutDown", 0, NULL},
+    ASYNCIO(AIO_EINCOMPLETEREAD) = {"IncompleteReadError", AIO_EEOF, NULL},
+    ASYNCIO(AIO_ELIMITOVERRUN) = {"LimitOverrunError", 0, NULL},
+    ASYNCIO(AIO_EBROKENBARRIER) = {"BrokenBarrierError", AIO_ERUNTIME, NULL},
+    ASYNCIO(AIO_ESENDFILENOTAVAILABLE) = {"SendfileNotAvailableError", AIO_ERUNTIME, NULL},
+    ASYNCIO(AIO_EBROKENEXECUTOR) = {"BrokenExecutor", AIO_ERUNTIME, NULL},
     /* ExceptionGroup has two bases; aio_error_is() knows of the other. */
-    [AIO_ECANCELLED - AIO_EGROUP] = {"ExceptionGroup", AIO_EBASEGROUP, NULL},
-    [AIO_ECANCELLED - AIO_EBASEGROUP] = {"BaseExceptionGroup", AIO_EBASEEXCEPTION, NULL},
-    [AIO_ECANCELLED - AIO_ESTOP] = {"StopIteration", 0, NULL},
-    [AIO_ECANCELLED - AIO_EGENERATOREXIT] = {"GeneratorExit", AIO_EBASEEXCEPTION, NULL},
-    [AIO_ECANCELLED - AIO_EKEYBOARDINTERRUPT] = {"KeyboardInterrupt", AIO_EBASEEXCEPTION, NULL},
-    [AIO_ECANCELLED - AIO_ESYSTEMEXIT] = {"SystemExit", AIO_EBASEEXCEPTION, NULL},
-    [AIO_ECANCELLED - AIO_ENOTASK] = {"RuntimeError", AIO_ERUNTIME, "no current task"},
-    [AIO_ECANCELLED - AIO_ENOLOOP] = {"RuntimeError", AIO_ERUNTIME, "no running event loop"},
-    [AIO_ECANCELLED - AIO_ECLOSED] = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
+    ASYNCIO(AIO_EGROUP) = {"ExceptionGroup", AIO_EBASEGROUP, NULL},
+    ASYNCIO(AIO_EBASEGROUP) = {"BaseExceptionGroup", AIO_EBASEEXCEPTION, NULL},
+    ASYNCIO(AIO_ESTOP) = {"StopIteration", 0, NULL},
+    ASYNCIO(AIO_EGENERATOREXIT) = {"GeneratorExit", AIO_EBASEEXCEPTION, NULL},
+    ASYNCIO(AIO_EKEYBOARDINTERRUPT) = {"KeyboardInterrupt", AIO_EBASEEXCEPTION, NULL},
+    ASYNCIO(AIO_ESYSTEMEXIT) = {"SystemExit", AIO_EBASEEXCEPTION, NULL},
+    ASYNCIO(AIO_ENOTASK) = {"RuntimeError", AIO_ERUNTIME, "no current task"},
+    ASYNCIO(AIO_ENOLOOP) = {"RuntimeError", AIO_ERUNTIME, "no running event loop"},
+    ASYNCIO(AIO_ECLOSED) = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
 };
 
-/* By AIO_EEXCEPTION - code. */
 static const struct code_info python_codes[] = {
-    [AIO_EEXCEPTION - AIO_EEXCEPTION] = {"Exception", AIO_EBASEEXCEPTION, NULL},
-    [AIO_EEXCEPTION - AIO_EVALUE] = {"ValueError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_ETYPE] = {"TypeError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_EKEY] = {"KeyError", AIO_ELOOKUP, NULL},
-    [AIO_EEXCEPTION - AIO_EINDEX] = {"IndexError", AIO_ELOOKUP, NULL},
-    [AIO_EEXCEPTION - AIO_ELOOKUP] = {"LookupError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_ERUNTIME] = {"RuntimeError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_ENOTIMPLEMENTED] = {"NotImplementedError", AIO_ERUNTIME, NULL},
-    [AIO_EEXCEPTION - AIO_ERECURSION] = {"RecursionError", AIO_ERUNTIME, NULL},
-    [AIO_EEXCEPTION - AIO_EASSERTION] = {"AssertionError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_EATTRIBUTE] = {"AttributeError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_EARITHMETIC] = {"ArithmeticError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_EUNICODE] = {"UnicodeError", AIO_EVALUE, NULL},
-    [AIO_EEXCEPTION - AIO_EEOF] = {"EOFError", 0, NULL},
-    [AIO_EEXCEPTION - AIO_EOS] = {"OSError", 0, NULL},
+    PYTHON(AIO_EEXCEPTION) = {"Exception", AIO_EBASEEXCEPTION, NULL},
+    PYTHON(AIO_EVALUE) = {"ValueError", 0, NULL},
+    PYTHON(AIO_ETYPE) = {"TypeError", 0, NULL},
+    PYTHON(AIO_EKEY) = {"KeyError", AIO_ELOOKUP, NULL},
+    PYTHON(AIO_EINDEX) = {"IndexError", AIO_ELOOKUP, NULL},
+    PYTHON(AIO_ELOOKUP) = {"LookupError", 0, NULL},
+    PYTHON(AIO_ERUNTIME) = {"RuntimeError", 0, NULL},
+    PYTHON(AIO_ENOTIMPLEMENTED) = {"NotImplementedError", AIO_ERUNTIME, NULL},
+    PYTHON(AIO_ERECURSION) = {"RecursionError", AIO_ERUNTIME, NULL},
+    PYTHON(AIO_EASSERTION) = {"AssertionError", 0, NULL},
+    PYTHON(AIO_EATTRIBUTE) = {"AttributeError", 0, NULL},
+    PYTHON(AIO_EARITHMETIC) = {"ArithmeticError", 0, NULL},
+    PYTHON(AIO_EUNICODE) = {"UnicodeError", AIO_EVALUE, NULL},
+    PYTHON(AIO_EEOF) = {"EOFError", 0, NULL},
+    PYTHON(AIO_EOS) = {"OSError", 0, NULL},
 };
 
 static const struct code_info base_code = {"BaseException", AIO_EBASEEXCEPTION, NULL};

@@ -71,7 +71,7 @@ static void put_rule(struct text *text, const char *corner, const char *title)
     text->at_line = true;
 }
 
-static void write_place(struct text *text, const aio_error *error)
+static void write_place(struct text *text, const aio_exception *error)
 {
     char line[32];
 
@@ -88,7 +88,7 @@ static void write_place(struct text *text, const aio_error *error)
     put(text, "\n");
 }
 
-static void write_message(struct text *text, const aio_error *error)
+static void write_message(struct text *text, const aio_exception *error)
 {
     const char *message = error->message != NULL ? error->message : aio_strerror(error->code);
     char number_text[64] = "";
@@ -113,9 +113,9 @@ static void write_message(struct text *text, const aio_error *error)
     put(text, "\n");
 }
 
-static void write_error(struct text *text, const aio_error *error);
+static void write_error(struct text *text, const aio_exception *error);
 
-static void write_member(struct text *text, const aio_error *group, size_t index)
+static void write_member(struct text *text, const aio_exception *group, size_t index)
 {
     char line[64];
 
@@ -129,7 +129,7 @@ static void write_member(struct text *text, const aio_error *group, size_t index
     put(text, line);
 }
 
-static void write_members(struct text *text, const aio_error *group)
+static void write_members(struct text *text, const aio_exception *group)
 {
     size_t shown = group->member_count <= GROUP_WIDTH ? group->member_count : GROUP_WIDTH + 1;
     char title[64];
@@ -154,7 +154,7 @@ static void write_members(struct text *text, const aio_error *group)
     }
 }
 
-static void write_group(struct text *text, const aio_error *group)
+static void write_group(struct text *text, const aio_exception *group)
 {
     bool outermost = text->depth == 0;
     char line[64];
@@ -176,7 +176,7 @@ static void write_group(struct text *text, const aio_error *group)
         text->depth--;
 }
 
-static const aio_error *cause_behind(const aio_error *error, size_t steps)
+static const aio_exception *cause_behind(const aio_exception *error, size_t steps)
 {
     while (steps-- > 0)
         error = error->cause;
@@ -185,14 +185,14 @@ static const aio_error *cause_behind(const aio_error *error, size_t steps)
 
 /* The first cause comes first. Finding each from the front costs the square of the
  * chain's length and no memory; chains are short. */
-static void write_error(struct text *text, const aio_error *error)
+static void write_error(struct text *text, const aio_exception *error)
 {
     size_t causes = 0;
 
-    for (const aio_error *cause = error->cause; cause != NULL; cause = cause->cause)
+    for (const aio_exception *cause = error->cause; cause != NULL; cause = cause->cause)
         causes++;
     for (size_t left = causes + 1; left-- > 0;) {
-        const aio_error *one = cause_behind(error, left);
+        const aio_exception *one = cause_behind(error, left);
 
         if (left != causes)
             put(text, "\nThe above exception was the direct cause of the following exception:"
@@ -208,7 +208,7 @@ static void write_error(struct text *text, const aio_error *error)
     }
 }
 
-size_t aio_error_format(const aio_error *error, char *buffer, size_t size)
+size_t aio_exception_format(const aio_exception *error, char *buffer, size_t size)
 {
     struct text text = {.buffer = buffer, .size = size, .at_line = true};
 

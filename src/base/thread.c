@@ -35,13 +35,13 @@ AIO__NOINLINE struct aio__thread *aio__thread_after_switch(void)
 static void end_thread(void *arg)
 {
     struct aio__thread *thread = arg;
-    aio_error *error = thread->own_error;
+    aio_exception *error = thread->own_error;
     aio__ctx context = thread->own_context;
 
     thread->own_error = NULL;
     thread->own_context.bits = 0;
     thread->ends_clean = false;
-    aio_error_unref(error);
+    aio_exception_unref(error);
     aio__ctx_release(context);
 }
 

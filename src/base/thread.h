@@ -21,10 +21,10 @@ typedef struct aio__ctx {
 struct aio__thread {
     /* Where a raised error is kept: the slot of the running task, set by src/task at
      * each switch; NULL: no task runs, own_error is the place. */
-    aio_error **error_slot;
-    aio_error *own_error;  /* one reference, dropped when the thread ends */
-    aio_loop *running;     /* borrowed; set by src/loop while the loop runs */
-    aio_loop *event_loop;  /* set by src/loop: the one aio_set_event_loop() was given */
+    aio_exception **error_slot;
+    aio_exception *own_error; /* one reference, dropped when the thread ends */
+    aio_loop *running;        /* borrowed; set by src/loop while the loop runs */
+    aio_loop *event_loop;     /* set by src/loop: the one aio_set_event_loop() was given */
     aio__ctx *context;     /* borrowed: the slot of the running task or handle; NULL: own_context */
     aio__ctx own_context;  /* for outside of any; dropped when the thread ends */
     unsigned log_fallback; /* how many runners of this thread own a loop; see log.h */
@@ -59,7 +59,7 @@ struct aio__thread *aio__thread_after_switch(void);
 bool aio__thread_ends_clean(struct aio__thread *thread);
 
 /* Where an error raised now is kept; NULL if it cannot be kept, only its code. */
-static inline aio_error **aio__thread_error_slot(struct aio__thread *thread)
+static inline aio_exception **aio__thread_error_slot(struct aio__thread *thread)
 {
     if (thread->error_slot != NULL)
         return thread->error_slot;

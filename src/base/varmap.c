@@ -113,6 +113,7 @@ static bool own(struct aio__varmap **ref)
 {
     struct aio__varmap *copy;
 
+    assert(*ref != NULL);
     /* Acquire: whoever dropped the second to last reference is done reading. */
     if (atomic_load_explicit(&(*ref)->refs, memory_order_acquire) == 1)
         return true;

@@ -39,7 +39,7 @@ struct job {
     aio_job_fn fn;
     void *arg;
     void *result;
-    aio_error *error;
+    aio_exception *error;
     int code;
 };
 
@@ -121,7 +121,7 @@ static void job_is_over(uv_work_t *work, int status)
         aio__future_finish(pool->idle, NULL, NULL);
     job->future->job = NULL;
     aio_future_unref(&job->future->fut);
-    aio_error_unref(job->error);
+    aio_exception_unref(job->error);
     aio_free(job);
 }
 

@@ -68,7 +68,7 @@ void aio__space_unmap(struct aio__space *space);
 int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32_t *ret_slot);
 
 /* Give a slot back. Its pages stay as they are: see struct aio__slot_run. */
-void aio__slot_give(struct aio__slab *slab, uint32_t slot);
+void aio__slot_give(struct aio__slab *slab, uint32_t index);
 
 /*
  * Whether a space that has `slots` slots and `made` fibers can do without a slab: what is

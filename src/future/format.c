@@ -39,7 +39,7 @@ static void put_outcome(struct aio__text *text, const aio_future *fut)
         aio__text_advance(text, aio__value_format(fut->type, fut->value, aio__text_end(text),
                                                   aio__text_room(text)));
     } else if (fut->state == AIO__FUTURE_FAILED) {
-        const char *message = aio_error_message(fut->error);
+        const char *message = aio_exception_message(fut->error);
 
         aio__text_printf(text, " exception=%s(", aio_error_name(fut->code));
         if (message != NULL)

@@ -90,7 +90,7 @@ void aio__future_free(aio_future *fut)
         free_callbacks(fut);
     if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
-    aio_error_unref(fut->error);
+    aio_exception_unref(fut->error);
     if (fut->ops->dispose != NULL)
         fut->ops->dispose(fut);
     if (fut->ops->size != 0)
@@ -277,59 +277,59 @@ void aio__future_finish(aio_future *fut, void *value, const aio_type *type)
     wake_all(fut);
 }
 
-void aio__future_fail(aio_future *fut, int code, aio_error *error)
+void aio__future_fail(aio_future *fut, int code, aio_exception *error)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     fut->state = AIO__FUTURE_FAILED;
     fut->code = code;
-    fut->error = aio_error_ref(error);
+    fut->error = aio_exception_ref(error);
     fut->flags |= AIO__FUTURE_REPORT;
-    aio_error_unref(old);
+    aio_exception_unref(old);
     wake_all(fut);
 }
 
 void aio__future_cancelled(aio_future *fut, const char *message)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     /* Without memory the message is lost, not the cancellation. */
     fut->error =
-        message == NULL ? NULL : aio_error_new_at(NULL, 0, NULL, AIO_ECANCELLED, "%s", message);
+        message == NULL ? NULL : aio_exception_new_at(NULL, 0, NULL, AIO_ECANCELLED, "%s", message);
     fut->state = AIO__FUTURE_CANCELLED;
-    aio_error_unref(old);
+    aio_exception_unref(old);
     wake_all(fut);
 }
 
-void aio__future_cancelled_by(aio_future *fut, aio_error *error)
+void aio__future_cancelled_by(aio_future *fut, aio_exception *error)
 {
-    aio_error *old = fut->error;
+    aio_exception *old = fut->error;
 
     fut->error = error;
     fut->state = AIO__FUTURE_CANCELLED;
     fut->flags |= AIO__FUTURE_ERROR_ONCE;
-    aio_error_unref(old);
+    aio_exception_unref(old);
     wake_all(fut);
 }
 
-static int raise_object(int code, aio_error *error)
+static int raise_object(int code, aio_exception *error)
 {
     if (error != NULL)
-        return aio_raise_error(error);
+        return aio_raise_exception(error);
     aio__error_forget();
     return code;
 }
 
 int aio__future_raise_cancelled(aio_future *fut)
 {
-    aio_error *error = fut->error;
+    aio_exception *error = fut->error;
     int code;
 
     if (!(fut->flags & AIO__FUTURE_ERROR_ONCE))
         return raise_object(AIO_ECANCELLED, error);
     fut->error = NULL;
     code = raise_object(AIO_ECANCELLED, error);
-    aio_error_unref(error);
+    aio_exception_unref(error);
     return code;
 }
 
@@ -369,20 +369,20 @@ int aio_future_set_result(aio_future *fut, void *value)
     return aio_future_set_result_typed(fut, value, NULL);
 }
 
-int aio_future_set_exception(aio_future *fut, aio_error *error)
+int aio_future_set_exception(aio_future *fut, aio_exception *error)
 {
-    int code = error == NULL ? AIO_ENOMEM : aio_error_code(error);
+    int code = error == NULL ? AIO_ENOMEM : aio_exception_code(error);
     int err = check_settable(fut);
 
     if (err < 0)
         return err;
     if (code == AIO_ESTOP) {
-        aio_error *wrapped = aio_error_new(
+        aio_exception *wrapped = aio_exception_new(
             AIO_ERUNTIME, "StopIteration interacts badly with generators and cannot be raised into "
                           "a Future");
 
         aio__future_fail(fut, AIO_ERUNTIME, wrapped);
-        aio_error_unref(wrapped);
+        aio_exception_unref(wrapped);
         return 0;
     }
     aio__future_fail(fut, code, error);
@@ -391,14 +391,14 @@ int aio_future_set_exception(aio_future *fut, aio_error *error)
 
 int aio_future_set_error(aio_future *fut, int code)
 {
-    aio_error *error;
+    aio_exception *error;
     int err = check_settable(fut);
 
     if (err < 0)
         return err;
     error = aio_error_catch(code);
     err = aio_future_set_exception(fut, error);
-    aio_error_unref(error);
+    aio_exception_unref(error);
     return err;
 }
 
@@ -444,7 +444,7 @@ int aio_future_result(aio_future *fut, void **ret_value)
     return err;
 }
 
-int aio_future_exception(aio_future *fut, aio_error **ret_error)
+int aio_future_exception(aio_future *fut, aio_exception **ret_error)
 {
     if (fut == NULL)
         return aio__null_future();

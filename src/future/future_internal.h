@@ -65,7 +65,7 @@ struct aio_future {
     int code;                /* FAILED: its error's code */
     void *value;             /* FINISHED: destroyed by type */
     const aio_type *type;    /* may be NULL */
-    aio_error *error;        /* FAILED, CANCELLED: may be NULL; tasks: the message to come */
+    aio_exception *error;    /* FAILED, CANCELLED: may be NULL; tasks: the message to come */
     struct aio__ready *last; /* PENDING: who waits, as a ring; NULL: nobody */
     struct aio__done first;  /* saves most futures an allocation */
 };
@@ -78,11 +78,12 @@ extern const struct aio__future_ops aio__future_plain;
 
 /* Finish one that is pending: queues every callback, runs none. */
 void aio__future_finish(aio_future *fut, void *value, const aio_type *type);
-void aio__future_fail(aio_future *fut, int code, aio_error *error); /* error is kept; may be NULL */
+void aio__future_fail(aio_future *fut, int code,
+                      aio_exception *error); /* error is kept; may be NULL */
 void aio__future_cancelled(aio_future *fut, const char *message);
 /* Cancelled by an AIO_ECANCELLED that came out of a task: its object (taken, may be NULL) goes to
  * the first who asks. */
-void aio__future_cancelled_by(aio_future *fut, aio_error *error);
+void aio__future_cancelled_by(aio_future *fut, aio_exception *error);
 
 /* Put a strand behind those who wait for a pending future. */
 static inline void aio__future_add_waiter(aio_future *fut, struct aio__ready *node)

@@ -180,14 +180,14 @@ static void keep_host_alive(aio_loop *loop)
 /* Where the host runs libuv there is no run call of ours that could return the code. */
 static void report_leaving(aio_loop *loop)
 {
-    aio_error *error;
+    aio_exception *error;
 
     if (loop->leave_code == 0)
         return;
     error = aio_error_catch(loop->leave_code);
     loop->leave_code = 0;
     aio__loop_report(loop, "An error that ends a run left a loop that its host runs", error, NULL);
-    aio_error_unref(error);
+    aio_exception_unref(error);
 }
 
 static void on_check(uv_check_t *handle)

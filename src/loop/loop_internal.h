@@ -30,7 +30,7 @@
 struct aio__strand {
     struct aio__ready ready;  /* run is NULL */
     struct aio__fiber *fiber; /* where it goes on; NULL: not started */
-    aio_error *error;         /* the error object raised last; owned */
+    aio_exception *error;     /* the error object raised last; owned */
     aio__ctx own_context;     /* what it was given; owned */
     aio__ctx *context;        /* the current one: own_context, or one it has entered */
     uint32_t stack_size;      /* of its fiber; 0: the loop's */
@@ -187,7 +187,8 @@ void aio__loop_unref_memory(aio_loop *loop);
 void aio__loop_discard_ready(aio_loop *loop);
 
 /* Report with the loop's handler: message, error (may be NULL), future (may be NULL). */
-void aio__loop_report(aio_loop *loop, const char *message, aio_error *error, aio_future *future);
+void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error,
+                      aio_future *future);
 /* A callback of the user's returned a code: report it, or leave the run call. */
 void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle);
 

@@ -29,17 +29,17 @@ aio_exception_handler_fn aio_loop_get_exception_handler(const aio_loop *loop)
 }
 
 /* An error as text of whatever length; NULL if there is none, or no memory. */
-static char *error_text(const aio_error *error)
+static char *error_text(const aio_exception *error)
 {
     size_t size;
     char *text;
 
     if (error == NULL)
         return NULL;
-    size = aio_error_format(error, NULL, 0) + 1;
+    size = aio_exception_format(error, NULL, 0) + 1;
     text = aio_malloc(size);
     if (text != NULL)
-        (void)aio_error_format(error, text, size);
+        (void)aio_exception_format(error, text, size);
     return text;
 }
 
@@ -98,16 +98,16 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
         aio__loop_leave(loop, code);
     } else if (code < 0) {
         aio_exception_context failed = *context;
-        aio_error *error = aio_error_catch(code);
+        aio_exception *error = aio_error_catch(code);
 
         failed.message = "Unhandled error in exception handler";
         failed.error = error;
         aio_loop_default_exception_handler(loop, &failed);
-        aio_error_unref(error);
+        aio_exception_unref(error);
     }
 }
 
-void aio__loop_report(aio_loop *loop, const char *message, aio_error *error, aio_future *future)
+void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error, aio_future *future)
 {
     aio_exception_context context = {
         .size = sizeof(context),
@@ -134,5 +134,5 @@ void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
     context.message = message;
     context.error = aio_error_catch(code);
     aio_loop_call_exception_handler(loop, &context);
-    aio_error_unref(context.error);
+    aio_exception_unref(context.error);
 }

@@ -186,7 +186,7 @@ int aio__strand_run_now(aio_loop *loop, struct aio__strand *strand)
     struct aio__thread *thread = aio__thread();
     struct aio__direct direct = {loop->fiber, loop->direct};
     struct aio__strand *outer = loop->current;
-    aio_error **outer_slot = thread->error_slot;
+    aio_exception **outer_slot = thread->error_slot;
     aio__ctx *outer_context = thread->context;
     struct aio__fiber *to = strand->fiber;
 

@@ -7,11 +7,11 @@
 /* Keep the message of the request for when it is thrown. */
 static void set_message(struct aio__task *task, const char *message)
 {
-    aio_error *old = task->fut.error;
+    aio_exception *old = task->fut.error;
 
     task->fut.error =
-        message == NULL ? NULL : aio_error_new_at(NULL, 0, NULL, AIO_ECANCELLED, "%s", message);
-    aio_error_unref(old);
+        message == NULL ? NULL : aio_exception_new_at(NULL, 0, NULL, AIO_ECANCELLED, "%s", message);
+    aio_exception_unref(old);
 }
 
 bool aio__task_ask_cancel(aio_future *fut, const char *message)

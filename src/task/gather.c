@@ -60,7 +60,7 @@ static void dispose_gather(aio_future *fut)
     size_t distinct = gather->distinct;
 
     for (size_t i = 0; i < gather->outcomes.count; i++)
-        aio_error_unref(gather->items[i].error);
+        aio_exception_unref(gather->items[i].error);
     gather->fan.calls++; /* ours: until the children are gone too */
     aio__fan_end(&gather->fan, gather->children, distinct);
     for (size_t i = 0; i < distinct; i++)
@@ -79,10 +79,10 @@ static const struct aio__future_ops gather_ops = {
  * AIO_ECANCELLED: that is its error (S70, S71). */
 static void fail_with(struct gather *gather, int code)
 {
-    aio_error *error = aio_error_catch(code);
+    aio_exception *error = aio_error_catch(code);
 
     aio__future_fail(&gather->fut, code, error);
-    aio_error_unref(error);
+    aio_exception_unref(error);
 }
 
 static int bare_cancel(void)

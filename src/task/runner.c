@@ -191,7 +191,7 @@ int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **r
 static void report_failures(aio_loop *loop, aio_task **tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        aio_error *error = NULL;
+        aio_exception *error = NULL;
 
         if (!aio_future_done(tasks[i]) || aio_future_cancelled(tasks[i]))
             continue;
@@ -277,7 +277,7 @@ int aio_runner_close(aio_runner *runner)
 int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
 {
     aio_runner *runner;
-    aio_error *error;
+    aio_exception *error;
     int close_code;
     int code;
 
@@ -293,8 +293,8 @@ int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
     aio_free(runner);
     if (error == NULL)
         return close_code;
-    code = aio_raise_error(error);
-    aio_error_unref(error);
+    code = aio_raise_exception(error);
+    aio_exception_unref(error);
     return code;
 }
 

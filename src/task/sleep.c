@@ -44,7 +44,7 @@ static int sleep_until(struct aio__task *task, uint64_t when_ns)
     if (err == 0)
         err = aio__future_raise(&sleep.fut);
     aio__timer_stop(loop, &sleep.timer);
-    aio_error_unref(sleep.fut.error);
+    aio_exception_unref(sleep.fut.error);
     return err;
 }
 

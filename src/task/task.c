@@ -54,7 +54,7 @@ static int throw_cancel(struct aio__task *task)
 {
     task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
     if (task->fut.error != NULL)
-        return aio_raise_error(task->fut.error);
+        return aio_raise_exception(task->fut.error);
     aio__error_forget();
     return AIO_ECANCELLED;
 }
@@ -62,7 +62,7 @@ static int throw_cancel(struct aio__task *task)
 /* A request from before goes to what the task has begun to wait for, if that takes it. */
 static void forward_cancel(struct aio__task *task, aio_future *fut)
 {
-    if (aio_future_cancel(fut, aio_error_message(task->fut.error)))
+    if (aio_future_cancel(fut, aio_exception_message(task->fut.error)))
         task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
 }
 
@@ -171,14 +171,14 @@ static int leave_scopes(struct aio__task *task, int code)
 }
 
 /* The object that was raised with a code, out of the task's slot; NULL if there is none. */
-static aio_error *take_error(struct aio__task *task, int code)
+static aio_exception *take_error(struct aio__task *task, int code)
 {
-    aio_error *error = task->strand.error;
+    aio_exception *error = task->strand.error;
 
     task->strand.error = NULL;
-    if (aio_error_code(error) == code)
+    if (aio_exception_code(error) == code)
         return error;
-    aio_error_unref(error);
+    aio_exception_unref(error);
     return NULL;
 }
 
@@ -197,23 +197,23 @@ static void retire(struct aio__task *task)
 static void end_with_value(struct aio__task *task, void *value)
 {
     const aio_type *type = task->extra != NULL ? task->extra->result_type : NULL;
-    aio_error *message = task->fut.error;
+    aio_exception *message = task->fut.error;
 
     task->fut.error = NULL;
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)) {
         /* Cancelled during its last step: the value is dropped (S33). */
         if (value != NULL)
             aio__value_destroy(type, value);
-        aio__future_cancelled(&task->fut, aio_error_message(message));
+        aio__future_cancelled(&task->fut, aio_exception_message(message));
     } else {
         aio__future_finish(&task->fut, value, type);
     }
-    aio_error_unref(message);
+    aio_exception_unref(message);
 }
 
 static void end_task(struct aio__task *task, int code, void *value)
 {
-    aio_error *error;
+    aio_exception *error;
 
     if (AIO__LIKELY(code >= 0)) {
         end_with_value(task, value);
@@ -222,7 +222,7 @@ static void end_task(struct aio__task *task, int code, void *value)
     } else {
         error = take_error(task, code);
         aio__future_fail(&task->fut, code, error);
-        aio_error_unref(error);
+        aio_exception_unref(error);
         if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT)
             aio__loop_leave(task->fut.loop, code);
     }
@@ -235,7 +235,7 @@ static void end_task(struct aio__task *task, int code, void *value)
 static bool strand_starts(struct aio__strand *strand)
 {
     struct aio__task *task = aio__task_of_strand(strand);
-    aio_error *message = task->fut.error;
+    aio_exception *message = task->fut.error;
 
     if (AIO__LIKELY(!(task->fut.kind_flags & AIO__TASK_MUST_CANCEL)))
         return true;
@@ -406,7 +406,7 @@ void aio__task_dispose(aio_future *fut)
     if (fut->kind_flags & AIO__TASK_NAMED)
         aio_free(task->id.name);
     aio__ctx_release(task->strand.own_context);
-    aio_error_unref(task->strand.error);
+    aio_exception_unref(task->strand.error);
     aio_free(task->extra);
 }
 

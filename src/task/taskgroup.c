@@ -30,11 +30,11 @@ struct aio_taskgroup {
     aio_loop *loop;           /* borrowed: groups and children count among its objects */
     struct aio__task *parent; /* referenced while entered */
     struct aio__list children;
-    aio_error **errors; /* in order of completion; referenced */
+    aio_exception **errors; /* in order of completion; referenced */
     size_t error_count;
     size_t error_capacity;
-    aio_error *base_error;    /* the first that ends the run call; referenced */
-    aio_future *on_completed; /* what exit waits for, in its frame */
+    aio_exception *base_error; /* the first that ends the run call; referenced */
+    aio_future *on_completed;  /* what exit waits for, in its frame */
     bool entered;
     bool exiting;
     bool left;
@@ -71,9 +71,9 @@ void aio_taskgroup_unref(aio_taskgroup *group)
     if (group == NULL || --group->refs != 0)
         return;
     for (size_t i = 0; i < group->error_count; i++)
-        aio_error_unref(group->errors[i]);
+        aio_exception_unref(group->errors[i]);
     aio_free(group->errors);
-    aio_error_unref(group->base_error);
+    aio_exception_unref(group->base_error);
     aio_free(group);
 }
 
@@ -110,19 +110,19 @@ static void abort_children(aio_taskgroup *group)
 }
 
 /* The error is taken. Without memory to keep it the group still fails, by the base error. */
-static void add_error(aio_taskgroup *group, aio_error *error)
+static void add_error(aio_taskgroup *group, aio_exception *error)
 {
-    int code = aio_error_code(error);
+    int code = aio_exception_code(error);
 
     if (group->error_count == group->error_capacity) {
         size_t capacity = group->error_capacity == 0 ? 4 : group->error_capacity * 2;
-        aio_error **errors = aio_realloc(group->errors, capacity * sizeof(aio_error *));
+        aio_exception **errors = aio_realloc(group->errors, capacity * sizeof(aio_exception *));
 
         if (errors == NULL) {
             if (group->base_error == NULL)
                 group->base_error = error;
             else
-                aio_error_unref(error);
+                aio_exception_unref(error);
             return;
         }
         group->errors = errors;
@@ -130,15 +130,15 @@ static void add_error(aio_taskgroup *group, aio_error *error)
     }
     group->errors[group->error_count++] = error;
     if (group->base_error == NULL && (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT))
-        group->base_error = aio_error_ref(error);
+        group->base_error = aio_exception_ref(error);
 }
 
 static void child_failed(aio_taskgroup *group, aio_task *task)
 {
-    aio_error *error = NULL;
+    aio_exception *error = NULL;
 
     (void)aio_future_exception(task, &error);
-    add_error(group, aio_error_ref(error));
+    add_error(group, aio_exception_ref(error));
     if (group->parent == NULL || !aio__future_is_pending(&group->parent->fut)) {
         aio__loop_report(group->loop,
                          "A child task has errored out but its parent task is already "
@@ -250,7 +250,7 @@ aio_task *aio_taskgroup_create_task_with(aio_taskgroup *group, aio_coro_fn fn, v
  * Wait until no child is left. The waiting can be cancelled several times; the first such starts
  * the abort and is what comes out if nothing failed (taken into *cancel).
  */
-static int wait_for_children(aio_taskgroup *group, aio_error **cancel)
+static int wait_for_children(aio_taskgroup *group, aio_exception **cancel)
 {
     /* In this frame, so that the wait cannot fail for want of memory: nobody else keeps it. */
     static const struct aio__future_ops ops = {.name = "Future"};
@@ -262,12 +262,12 @@ static int wait_for_children(aio_taskgroup *group, aio_error **cancel)
         aio__future_init(&on_completed, group->loop, &ops);
         group->on_completed = &on_completed;
         err = aio_await(&on_completed, NULL);
-        aio_error_unref(on_completed.error);
+        aio_exception_unref(on_completed.error);
         group->on_completed = NULL;
         if (err == AIO_EGENERATOREXIT)
             return err;
         if (err < 0 && !group->aborting) {
-            aio_error_unref(*cancel);
+            aio_exception_unref(*cancel);
             *cancel = aio_error_catch(err);
             abort_children(group);
         }
@@ -277,30 +277,30 @@ static int wait_for_children(aio_taskgroup *group, aio_error **cancel)
 
 static int raise_group(aio_taskgroup *group)
 {
-    aio_error *error =
-        aio_error_group_new("unhandled errors in a TaskGroup", group->errors, group->error_count);
-    int code = aio_raise_error(error);
+    aio_exception *error = aio_exception_group_new("unhandled errors in a TaskGroup", group->errors,
+                                                   group->error_count);
+    int code = aio_raise_exception(error);
 
-    aio_error_unref(error);
+    aio_exception_unref(error);
     return code;
 }
 
 /* What comes out of the block: base error, pure cancellation, error group, in that order.
  * `body` is what the body ended with, `cancel` the cancellation to pass on; both may be NULL. */
-static int outcome(aio_taskgroup *group, aio_error *body, aio_error *cancel)
+static int outcome(aio_taskgroup *group, aio_exception *body, aio_exception *cancel)
 {
     aio_task *parent = &group->parent->fut;
 
     if (group->base_error != NULL)
-        return aio_raise_error(group->base_error);
+        return aio_raise_exception(group->base_error);
     if (group->parent_cancel_requested && aio_task_uncancel(parent) == 0)
         cancel = NULL;
     if (cancel != NULL && group->error_count == 0)
-        return aio_raise_error(cancel);
-    if (body != NULL && aio_error_code(body) != AIO_ECANCELLED)
-        add_error(group, aio_error_ref(body));
+        return aio_raise_exception(cancel);
+    if (body != NULL && aio_exception_code(body) != AIO_ECANCELLED)
+        add_error(group, aio_exception_ref(body));
     if (group->error_count == 0)
-        return group->base_error != NULL ? aio_raise_error(group->base_error) : 0;
+        return group->base_error != NULL ? aio_raise_exception(group->base_error) : 0;
     if (aio_task_cancelling(parent) != 0) {
         /* Asked for from outside as well: to be delivered at the next wait. */
         (void)aio_task_uncancel(parent);
@@ -316,8 +316,8 @@ static bool ends_run(int code)
 
 int aio_taskgroup_exit(aio_taskgroup *group, int code)
 {
-    aio_error *body;
-    aio_error *cancel;
+    aio_exception *body;
+    aio_exception *cancel;
     int err;
 
     if (group == NULL)
@@ -327,9 +327,9 @@ int aio_taskgroup_exit(aio_taskgroup *group, int code)
 
     group->exiting = true;
     body = code < 0 ? aio_error_catch(code) : NULL;
-    cancel = code == AIO_ECANCELLED ? aio_error_ref(body) : NULL;
+    cancel = code == AIO_ECANCELLED ? aio_exception_ref(body) : NULL;
     if (ends_run(code) && group->base_error == NULL)
-        group->base_error = aio_error_ref(body);
+        group->base_error = aio_exception_ref(body);
     if (body != NULL && !group->aborting)
         abort_children(group);
 
@@ -340,8 +340,8 @@ int aio_taskgroup_exit(aio_taskgroup *group, int code)
     aio__scope_remove(group->parent, &group->scope);
     aio_future_unref(&group->parent->fut);
     group->parent = NULL;
-    aio_error_unref(cancel);
-    aio_error_unref(body);
+    aio_exception_unref(cancel);
+    aio_exception_unref(body);
     aio_taskgroup_unref(group);
     return err;
 }

@@ -155,13 +155,13 @@ int aio_timeout_reschedule(aio_timeout *timeout, double when)
 /* What the body's code becomes, once the deadline has passed. */
 static int outcome_when_expired(aio_timeout *timeout, int code)
 {
-    aio_error *cause;
+    aio_exception *cause;
 
     if (aio_task_uncancel(&timeout->task->fut) > timeout->cancelling || code != AIO_ECANCELLED)
         return code;
     cause = aio_error_catch(code);
     code = aio_raise_from(cause, AIO_ETIMEDOUT, "timed out");
-    aio_error_unref(cause);
+    aio_exception_unref(cause);
     return code;
 }
 

@@ -183,10 +183,10 @@ static int wait_for_no_time(struct aio__task *task, aio_future *fut, void **ret_
     if (err == 0) {
         err = aio_future_result(fut, ret_value);
         if (err == AIO_ECANCELLED) {
-            aio_error *cause = aio_error_catch(err);
+            aio_exception *cause = aio_error_catch(err);
 
             err = aio_raise_from(cause, AIO_ETIMEDOUT, "timed out");
-            aio_error_unref(cause);
+            aio_exception_unref(cause);
         }
     }
     aio_future_unref(fut);

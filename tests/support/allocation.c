@@ -50,7 +50,7 @@ static void drop_travelling_error(void)
 {
     struct aio__thread *thread = aio__thread();
 
-    aio_error_unref(thread->own_error);
+    aio_exception_unref(thread->own_error);
     thread->own_error = NULL;
 }
 

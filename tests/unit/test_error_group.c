@@ -10,44 +10,46 @@
 #include <string.h>
 
 /* A group of the members, each of which it takes over. Bare errors of the message "m". */
-static aio_error *group_of(const char *message, size_t count, aio_error **members)
+static aio_exception *group_of(const char *message, size_t count, aio_exception **members)
 {
-    aio_error *group = aio_error_group_new(message, members, count);
+    aio_exception *group = aio_exception_group_new(message, members, count);
 
     for (size_t i = 0; i < count; i++)
-        aio_error_unref(members[i]);
+        aio_exception_unref(members[i]);
     return group;
 }
 
 #define GROUP(message, ...)                                                                        \
-    group_of((message), COUNT_OF(((aio_error *[]){__VA_ARGS__})), (aio_error *[]){__VA_ARGS__})
+    group_of((message), COUNT_OF(((aio_exception *[]){__VA_ARGS__})),                              \
+             (aio_exception *[]){__VA_ARGS__})
 
-static aio_error *leaf(int code)
+static aio_exception *leaf(int code)
 {
-    return aio_error_new_at(NULL, 0, NULL, code, NULL);
+    return aio_exception_new_at(NULL, 0, NULL, code, NULL);
 }
 
 /* The structure in short: "g[ValueError h[KeyError]]"; "-" for NULL. */
-static void write_shape(const aio_error *error, char *text, size_t size)
+static void write_shape(const aio_exception *error, char *text, size_t size)
 {
     size_t length = strlen(text);
 
     if (error == NULL) {
         (void)snprintf(text, size, "-");
-    } else if (aio_error_member_count(error) == 0) {
-        (void)snprintf(text + length, size - length, "%s", aio_error_name(aio_error_code(error)));
+    } else if (aio_exception_member_count(error) == 0) {
+        (void)snprintf(text + length, size - length, "%s",
+                       aio_error_name(aio_exception_code(error)));
     } else {
-        (void)snprintf(text + length, size - length, "%s[", aio_error_message(error));
-        for (size_t i = 0; i < aio_error_member_count(error); i++) {
+        (void)snprintf(text + length, size - length, "%s[", aio_exception_message(error));
+        for (size_t i = 0; i < aio_exception_member_count(error); i++) {
             if (i > 0)
                 (void)strncat(text, " ", size - strlen(text) - 1);
-            write_shape(aio_error_member(error, i), text, size);
+            write_shape(aio_exception_member(error, i), text, size);
         }
         (void)strncat(text, "]", size - strlen(text) - 1);
     }
 }
 
-static void assert_shape(const aio_error *error, const char *shape)
+static void assert_shape(const aio_exception *error, const char *shape)
 {
     char text[512] = "";
 
@@ -57,161 +59,161 @@ static void assert_shape(const aio_error *error, const char *shape)
 
 static void group_keeps_its_members_in_order(void **state)
 {
-    aio_error *members[] = {leaf(AIO_EVALUE), leaf(AIO_ETYPE), leaf(AIO_EVALUE)};
-    AIO_AUTO(aio_error) group = aio_error_group_new("three", members, 3);
+    aio_exception *members[] = {leaf(AIO_EVALUE), leaf(AIO_ETYPE), leaf(AIO_EVALUE)};
+    AIO_AUTO(aio_exception) group = aio_exception_group_new("three", members, 3);
 
-    assert_int_equal(aio_error_code(group), AIO_EGROUP);
-    assert_string_equal(aio_error_message(group), "three");
-    assert_int_equal(aio_error_member_count(group), 3);
+    assert_int_equal(aio_exception_code(group), AIO_EGROUP);
+    assert_string_equal(aio_exception_message(group), "three");
+    assert_int_equal(aio_exception_member_count(group), 3);
     for (size_t i = 0; i < 3; i++) {
-        assert_ptr_equal(aio_error_member(group, i), members[i]);
-        aio_error_unref(members[i]); /* the group has its own */
+        assert_ptr_equal(aio_exception_member(group, i), members[i]);
+        aio_exception_unref(members[i]); /* the group has its own */
     }
-    assert_null(aio_error_member(group, 3));
+    assert_null(aio_exception_member(group, 3));
     assert_shape(group, "three[ValueError TypeError ValueError]");
 }
 
 static void group_with_a_member_outside_exception_is_a_base_group(void **state)
 {
-    AIO_AUTO(aio_error) plain = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY)));
-    AIO_AUTO(aio_error) base = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
-    AIO_AUTO(aio_error) nested = GROUP("g", GROUP("h", leaf(AIO_EKEYBOARDINTERRUPT)));
+    AIO_AUTO(aio_exception) plain = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY)));
+    AIO_AUTO(aio_exception) base = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
+    AIO_AUTO(aio_exception) nested = GROUP("g", GROUP("h", leaf(AIO_EKEYBOARDINTERRUPT)));
 
-    assert_int_equal(aio_error_code(plain), AIO_EGROUP);
-    assert_int_equal(aio_error_code(base), AIO_EBASEGROUP);
-    assert_int_equal(aio_error_code(nested), AIO_EBASEGROUP);
+    assert_int_equal(aio_exception_code(plain), AIO_EGROUP);
+    assert_int_equal(aio_exception_code(base), AIO_EBASEGROUP);
+    assert_int_equal(aio_exception_code(nested), AIO_EBASEGROUP);
 }
 
 static void group_of_nothing_is_none(void **state)
 {
-    aio_error *members[] = {NULL};
+    aio_exception *members[] = {NULL};
 
-    assert_null(aio_error_group_new("empty", members, 0));
-    assert_null(aio_error_group_new("a member that memory was too short for", members, 1));
+    assert_null(aio_exception_group_new("empty", members, 0));
+    assert_null(aio_exception_group_new("a member that memory was too short for", members, 1));
 }
 
 static void group_without_message_has_an_empty_one(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP(NULL, leaf(AIO_EVALUE));
+    AIO_AUTO(aio_exception) group = GROUP(NULL, leaf(AIO_EVALUE));
 
-    assert_string_equal(aio_error_message(group), "");
+    assert_string_equal(aio_exception_message(group), "");
 }
 
 static void split_parts_the_leaves_and_keeps_the_nesting(void **state)
 {
-    AIO_AUTO(aio_error)
+    AIO_AUTO(aio_exception)
     group = GROUP("g", leaf(AIO_EVALUE), GROUP("h", leaf(AIO_EKEY), leaf(AIO_EVALUE)),
                   GROUP("i", leaf(AIO_ETYPE)), leaf(AIO_EKEY));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
-    assert_int_equal(aio_error_split(group, AIO_EVALUE, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(group, AIO_EVALUE, &match, &rest), 0);
     assert_shape(match, "g[ValueError h[ValueError]]");
     assert_shape(rest, "g[h[KeyError] i[TypeError] KeyError]");
 }
 
 static void split_asks_for_the_class_not_the_code(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EKEY), leaf(-ECONNRESET), leaf(AIO_EINDEX));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EKEY), leaf(-ECONNRESET), leaf(AIO_EINDEX));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
-    assert_int_equal(aio_error_split(group, AIO_ELOOKUP, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(group, AIO_ELOOKUP, &match, &rest), 0);
     assert_shape(match, "g[KeyError IndexError]");
     assert_shape(rest, "g[ConnectionResetError]");
 }
 
 static void split_gives_the_group_itself_when_all_or_nothing_matches(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EKEY), GROUP("h", leaf(AIO_EINDEX)));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EKEY), GROUP("h", leaf(AIO_EINDEX)));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
-    assert_int_equal(aio_error_split(group, AIO_ELOOKUP, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(group, AIO_ELOOKUP, &match, &rest), 0);
     assert_ptr_equal(match, group);
     assert_null(rest);
-    aio_error_unref(match);
+    aio_exception_unref(match);
 
-    assert_int_equal(aio_error_split(group, AIO_EVALUE, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(group, AIO_EVALUE, &match, &rest), 0);
     assert_null(match);
     assert_ptr_equal(rest, group);
 }
 
 static void split_chooses_the_group_code_of_each_part_anew(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ECANCELLED));
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
-    assert_int_equal(aio_error_split(group, AIO_EEXCEPTION, &match, &rest), 0);
-    assert_int_equal(aio_error_code(match), AIO_EGROUP);
-    assert_int_equal(aio_error_code(rest), AIO_EBASEGROUP);
+    assert_int_equal(aio_exception_split(group, AIO_EEXCEPTION, &match, &rest), 0);
+    assert_int_equal(aio_exception_code(match), AIO_EGROUP);
+    assert_int_equal(aio_exception_code(rest), AIO_EBASEGROUP);
 }
 
 static void split_shares_the_leaves(void **state)
 {
-    AIO_AUTO(aio_error) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ETYPE));
-    AIO_AUTO(aio_error) match = NULL;
+    AIO_AUTO(aio_exception) group = GROUP("g", leaf(AIO_EVALUE), leaf(AIO_ETYPE));
+    AIO_AUTO(aio_exception) match = NULL;
 
-    assert_int_equal(aio_error_split(group, AIO_ETYPE, &match, NULL), 0);
-    assert_ptr_equal(aio_error_member(match, 0), aio_error_member(group, 1));
+    assert_int_equal(aio_exception_split(group, AIO_ETYPE, &match, NULL), 0);
+    assert_ptr_equal(aio_exception_member(match, 0), aio_exception_member(group, 1));
 }
 
 static void split_of_a_leaf_takes_it_as_a_whole(void **state)
 {
-    AIO_AUTO(aio_error) error = leaf(AIO_EVALUE);
-    AIO_AUTO(aio_error) match = NULL;
-    AIO_AUTO(aio_error) rest = NULL;
+    AIO_AUTO(aio_exception) error = leaf(AIO_EVALUE);
+    AIO_AUTO(aio_exception) match = NULL;
+    AIO_AUTO(aio_exception) rest = NULL;
 
-    assert_int_equal(aio_error_split(error, AIO_EVALUE, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(error, AIO_EVALUE, &match, &rest), 0);
     assert_ptr_equal(match, error);
     assert_null(rest);
-    aio_error_unref(match);
-    assert_int_equal(aio_error_split(error, AIO_ETYPE, &match, &rest), 0);
+    aio_exception_unref(match);
+    assert_int_equal(aio_exception_split(error, AIO_ETYPE, &match, &rest), 0);
     assert_null(match);
     assert_ptr_equal(rest, error);
 }
 
 static void split_of_null_is_empty(void **state)
 {
-    aio_error *unset = leaf(AIO_EVALUE);
-    aio_error *match = unset;
-    aio_error *rest = unset;
+    aio_exception *unset = leaf(AIO_EVALUE);
+    aio_exception *match = unset;
+    aio_exception *rest = unset;
 
-    assert_int_equal(aio_error_split(NULL, AIO_EVALUE, &match, &rest), 0);
+    assert_int_equal(aio_exception_split(NULL, AIO_EVALUE, &match, &rest), 0);
     assert_null(match);
     assert_null(rest);
-    assert_int_equal(aio_error_split(NULL, AIO_EVALUE, NULL, NULL), 0);
-    aio_error_unref(unset);
+    assert_int_equal(aio_exception_split(NULL, AIO_EVALUE, NULL, NULL), 0);
+    aio_exception_unref(unset);
 }
 
 static void split_part_keeps_the_cause(void **state)
 {
-    AIO_AUTO(aio_error) cause = leaf(AIO_EOS);
-    AIO_AUTO(aio_error) plain = leaf(AIO_EVALUE);
-    AIO_AUTO(aio_error) caused = NULL;
-    AIO_AUTO(aio_error) group = NULL;
-    AIO_AUTO(aio_error) match = NULL;
+    AIO_AUTO(aio_exception) cause = leaf(AIO_EOS);
+    AIO_AUTO(aio_exception) plain = leaf(AIO_EVALUE);
+    AIO_AUTO(aio_exception) caused = NULL;
+    AIO_AUTO(aio_exception) group = NULL;
+    AIO_AUTO(aio_exception) match = NULL;
 
     caused = aio_error_catch(aio_raise_from(cause, AIO_EKEY, "caused"));
-    group = aio_error_group_new("g", (aio_error *[]){plain, caused}, 2);
-    assert_int_equal(aio_error_split(group, AIO_EKEY, &match, NULL), 0);
-    assert_ptr_equal(aio_error_cause(aio_error_member(match, 0)), cause);
+    group = aio_exception_group_new("g", (aio_exception *[]){plain, caused}, 2);
+    assert_int_equal(aio_exception_split(group, AIO_EKEY, &match, NULL), 0);
+    assert_ptr_equal(aio_exception_cause(aio_exception_member(match, 0)), cause);
 }
 
 static void split_in_short_memory(void *arg)
 {
-    aio_error *unset = arg;
-    aio_error *group =
+    aio_exception *unset = arg;
+    aio_exception *group =
         GROUP("g", leaf(AIO_EVALUE),
               GROUP("h", leaf(AIO_EKEY), GROUP("i", leaf(AIO_EVALUE), leaf(AIO_ETYPE))));
-    aio_error *match = unset;
-    aio_error *rest = unset;
+    aio_exception *match = unset;
+    aio_exception *rest = unset;
     int err;
 
     if (group == NULL)
         return;
-    err = aio_error_split(group, AIO_EVALUE, &match, &rest);
+    err = aio_exception_split(group, AIO_EVALUE, &match, &rest);
     if (err < 0) {
         assert_int_equal(err, AIO_ENOMEM);
         assert_ptr_equal(match, unset);
@@ -219,15 +221,15 @@ static void split_in_short_memory(void *arg)
     } else {
         assert_shape(match, "g[ValueError h[i[ValueError]]]");
         assert_shape(rest, "g[h[KeyError i[TypeError]]]");
-        aio_error_unref(match);
-        aio_error_unref(rest);
+        aio_exception_unref(match);
+        aio_exception_unref(rest);
     }
-    aio_error_unref(group);
+    aio_exception_unref(group);
 }
 
 static void split_survives_every_shortage_of_memory(void **state)
 {
-    AIO_AUTO(aio_error) unset = leaf(AIO_EOS);
+    AIO_AUTO(aio_exception) unset = leaf(AIO_EOS);
 
     /* 4 leaves, 3 groups, 3 groups in each part */
     assert_int_equal(with_each_allocation_failing(split_in_short_memory, unset), 13);
@@ -235,12 +237,12 @@ static void split_survives_every_shortage_of_memory(void **state)
 
 static void group_nested_a_hundred_thousand_deep_is_freed(void **state)
 {
-    aio_error *group = leaf(AIO_EVALUE);
+    aio_exception *group = leaf(AIO_EVALUE);
 
     for (int i = 0; i < 100000; i++)
         group = group_of("deep", 1, &group);
-    assert_int_equal(aio_error_code(group), AIO_EGROUP);
-    aio_error_unref(group);
+    assert_int_equal(aio_exception_code(group), AIO_EGROUP);
+    aio_exception_unref(group);
     assert_int_equal(live_allocations(), 0);
 }
 

@@ -14,51 +14,51 @@
 
 static char text[16384];
 
-static const char *format(const aio_error *error)
+static const char *format(const aio_exception *error)
 {
-    size_t length = aio_error_format(error, text, sizeof(text));
+    size_t length = aio_exception_format(error, text, sizeof(text));
 
     assert_true(length < sizeof(text));
     assert_int_equal(strlen(text), length);
     return text;
 }
 
-static aio_error *bare(int code, const char *message)
+static aio_exception *bare(int code, const char *message)
 {
-    return message == NULL ? aio_error_new_at(NULL, 0, NULL, code, NULL)
-                           : aio_error_new_at(NULL, 0, NULL, code, "%s", message);
+    return message == NULL ? aio_exception_new_at(NULL, 0, NULL, code, NULL)
+                           : aio_exception_new_at(NULL, 0, NULL, code, "%s", message);
 }
 
-static aio_error *caused(aio_error *cause, const char *file, int line, const char *function,
-                         int code, const char *message)
+static aio_exception *caused(aio_exception *cause, const char *file, int line, const char *function,
+                             int code, const char *message)
 {
     int err = aio_raise_from_at(cause, file, line, function, code, "%s", message);
 
-    aio_error_unref(cause);
+    aio_exception_unref(cause);
     return aio_error_catch(err);
 }
 
 /* Takes the members. */
-static aio_error *group_of(const char *message, size_t count, aio_error **members)
+static aio_exception *group_of(const char *message, size_t count, aio_exception **members)
 {
-    aio_error *group = aio_error_group_new(message, members, count);
+    aio_exception *group = aio_exception_group_new(message, members, count);
 
     for (size_t i = 0; i < count; i++)
-        aio_error_unref(members[i]);
+        aio_exception_unref(members[i]);
     return group;
 }
 
 static void text_is_name_and_message(void **state)
 {
-    AIO_AUTO(aio_error) error = bare(AIO_EVALUE, "no such image: 12");
+    AIO_AUTO(aio_exception) error = bare(AIO_EVALUE, "no such image: 12");
 
     assert_string_equal(format(error), "ValueError: no such image: 12");
 }
 
 static void text_is_the_name_alone_when_there_is_nothing_to_say(void **state)
 {
-    AIO_AUTO(aio_error) silent = bare(AIO_ETIMEDOUT, NULL);
-    AIO_AUTO(aio_error) empty = bare(AIO_EVALUE, "");
+    AIO_AUTO(aio_exception) silent = bare(AIO_ETIMEDOUT, NULL);
+    AIO_AUTO(aio_exception) empty = bare(AIO_EVALUE, "");
 
     assert_string_equal(format(silent), "TimeoutError");
     assert_string_equal(format(empty), "ValueError");
@@ -66,11 +66,11 @@ static void text_is_the_name_alone_when_there_is_nothing_to_say(void **state)
 
 static void text_of_a_bare_code_is_what_the_code_says(void **state)
 {
-    AIO_AUTO(aio_error) loop = bare(AIO_ENOLOOP, NULL);
-    AIO_AUTO(aio_error) system = bare(-ECONNRESET, NULL);
-    AIO_AUTO(aio_error) resolver = bare(UV_EAI_NONAME, NULL);
-    AIO_AUTO(aio_error) mine = bare(AIO_EUSER - 3, NULL);
-    AIO_AUTO(aio_error) named = bare(AIO_EUSER - 3, "out of paper");
+    AIO_AUTO(aio_exception) loop = bare(AIO_ENOLOOP, NULL);
+    AIO_AUTO(aio_exception) system = bare(-ECONNRESET, NULL);
+    AIO_AUTO(aio_exception) resolver = bare(UV_EAI_NONAME, NULL);
+    AIO_AUTO(aio_exception) mine = bare(AIO_EUSER - 3, NULL);
+    AIO_AUTO(aio_exception) named = bare(AIO_EUSER - 3, "out of paper");
 
     assert_string_equal(format(loop), "RuntimeError: no running event loop");
     assert_string_equal(format(system),
@@ -82,8 +82,8 @@ static void text_of_a_bare_code_is_what_the_code_says(void **state)
 
 static void text_has_the_place_when_it_is_known(void **state)
 {
-    AIO_AUTO(aio_error) error = aio_error_new_at("app.c", 12, "fetch", AIO_EVALUE, "bad");
-    AIO_AUTO(aio_error) outside = aio_error_new_at("app.c", 12, NULL, AIO_EVALUE, "bad");
+    AIO_AUTO(aio_exception) error = aio_exception_new_at("app.c", 12, "fetch", AIO_EVALUE, "bad");
+    AIO_AUTO(aio_exception) outside = aio_exception_new_at("app.c", 12, NULL, AIO_EVALUE, "bad");
 
     assert_string_equal(format(error), "Traceback (most recent call last):\n"
                                        "  File \"app.c\", line 12, in fetch\n"
@@ -95,7 +95,7 @@ static void text_has_the_place_when_it_is_known(void **state)
 
 static void text_of_causes_begins_with_the_first(void **state)
 {
-    AIO_AUTO(aio_error) error = bare(AIO_EKEY, NULL);
+    AIO_AUTO(aio_exception) error = bare(AIO_EKEY, NULL);
 
     error = caused(error, "app.c", 7, "load", AIO_EVALUE, "x");
     error = caused(error, "app.c", 9, "main", AIO_ERUNTIME, "y");
@@ -117,9 +117,9 @@ static void text_of_causes_begins_with_the_first(void **state)
 
 static void text_of_a_group_frames_its_members(void **state)
 {
-    aio_error *inner[] = {bare(AIO_ETYPE, "two\nlines"), bare(AIO_EKEY, NULL)};
-    aio_error *outer[] = {bare(AIO_EVALUE, "a"), group_of("h", 2, inner)};
-    AIO_AUTO(aio_error) group = group_of("g", 2, outer);
+    aio_exception *inner[] = {bare(AIO_ETYPE, "two\nlines"), bare(AIO_EKEY, NULL)};
+    aio_exception *outer[] = {bare(AIO_EVALUE, "a"), group_of("h", 2, inner)};
+    AIO_AUTO(aio_exception) group = group_of("g", 2, outer);
 
     assert_string_equal(format(group), "  | ExceptionGroup: g (2 sub-exceptions)\n"
                                        "  +-+---------------- 1 ----------------\n"
@@ -136,9 +136,9 @@ static void text_of_a_group_frames_its_members(void **state)
 
 static void text_of_a_group_within_goes_on_after_it(void **state)
 {
-    aio_error *inner[] = {bare(AIO_ETYPE, "in")};
-    aio_error *outer[] = {group_of("h", 1, inner), bare(AIO_ECANCELLED, NULL)};
-    AIO_AUTO(aio_error) group = group_of("g", 2, outer);
+    aio_exception *inner[] = {bare(AIO_ETYPE, "in")};
+    aio_exception *outer[] = {group_of("h", 1, inner), bare(AIO_ECANCELLED, NULL)};
+    AIO_AUTO(aio_exception) group = group_of("g", 2, outer);
 
     assert_string_equal(format(group), "  | BaseExceptionGroup: g (2 sub-exceptions)\n"
                                        "  +-+---------------- 1 ----------------\n"
@@ -153,8 +153,8 @@ static void text_of_a_group_within_goes_on_after_it(void **state)
 
 static void text_of_a_members_causes_is_inside_its_frame(void **state)
 {
-    aio_error *member = caused(bare(AIO_EKEY, NULL), NULL, 0, NULL, AIO_EVALUE, "top");
-    AIO_AUTO(aio_error) group = group_of("one", 1, &member);
+    aio_exception *member = caused(bare(AIO_EKEY, NULL), NULL, 0, NULL, AIO_EVALUE, "top");
+    AIO_AUTO(aio_exception) group = group_of("one", 1, &member);
 
     assert_string_equal(
         format(group),
@@ -170,8 +170,8 @@ static void text_of_a_members_causes_is_inside_its_frame(void **state)
 
 static void text_of_a_wide_group_stops_at_fifteen_members(void **state)
 {
-    aio_error *members[17];
-    AIO_AUTO(aio_error) group = NULL;
+    aio_exception *members[17];
+    AIO_AUTO(aio_exception) group = NULL;
 
     for (size_t i = 0; i < COUNT_OF(members); i++)
         members[i] = bare(AIO_EVALUE, "v");
@@ -186,7 +186,7 @@ static void text_of_a_wide_group_stops_at_fifteen_members(void **state)
 
 static void text_of_a_deep_group_stops_at_the_tenth_level(void **state)
 {
-    aio_error *group = bare(AIO_EVALUE, "deep");
+    aio_exception *group = bare(AIO_EVALUE, "deep");
     const char *end;
 
     for (int i = 0; i < 1000; i++)
@@ -196,27 +196,27 @@ static void text_of_a_deep_group_stops_at_the_tenth_level(void **state)
     assert_string_equal(end, "... (max_group_depth is 10)\n"
                              "                      +------------------------------------");
     assert_null(strstr(text, "deep"));
-    aio_error_unref(group);
+    aio_exception_unref(group);
 }
 
 static void text_too_long_for_the_buffer_is_cut_and_counted(void **state)
 {
-    AIO_AUTO(aio_error) error = bare(AIO_EVALUE, "0123456789");
+    AIO_AUTO(aio_exception) error = bare(AIO_EVALUE, "0123456789");
     char small[8] = "unset";
 
-    assert_int_equal(aio_error_format(error, NULL, 0), 22);
-    assert_int_equal(aio_error_format(error, small, 1), 22);
+    assert_int_equal(aio_exception_format(error, NULL, 0), 22);
+    assert_int_equal(aio_exception_format(error, small, 1), 22);
     assert_string_equal(small, "");
-    assert_int_equal(aio_error_format(error, small, sizeof(small)), 22);
+    assert_int_equal(aio_exception_format(error, small, sizeof(small)), 22);
     assert_string_equal(small, "ValueEr");
 }
 
 static void text_that_fits_to_the_byte_is_whole(void **state)
 {
-    AIO_AUTO(aio_error) error = bare(AIO_EVALUE, "0123456789");
+    AIO_AUTO(aio_exception) error = bare(AIO_EVALUE, "0123456789");
     char exact[23];
 
-    assert_int_equal(aio_error_format(error, exact, sizeof(exact)), 22);
+    assert_int_equal(aio_exception_format(error, exact, sizeof(exact)), 22);
     assert_string_equal(exact, "ValueError: 0123456789");
 }
 
@@ -224,9 +224,9 @@ static void text_of_null_is_empty(void **state)
 {
     char small[8] = "unset";
 
-    assert_int_equal(aio_error_format(NULL, small, sizeof(small)), 0);
+    assert_int_equal(aio_exception_format(NULL, small, sizeof(small)), 0);
     assert_string_equal(small, "");
-    assert_int_equal(aio_error_format(NULL, NULL, 0), 0);
+    assert_int_equal(aio_exception_format(NULL, NULL, 0), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)

@@ -74,10 +74,10 @@ static void thread_drops_an_error_raised_while_it_ends(void **state)
 
 static void *catch_and_end(void *arg)
 {
-    aio_error *error = aio_error_catch(AIO_EVALUE);
+    aio_exception *error = aio_error_catch(AIO_EVALUE);
 
-    *(bool *)arg = aio_error_message(error) == NULL;
-    aio_error_unref(error);
+    *(bool *)arg = aio_exception_message(error) == NULL;
+    aio_exception_unref(error);
     return NULL;
 }
 
@@ -94,7 +94,7 @@ static void thread_does_not_see_the_error_of_another(void **state)
 static void error_slot_of_a_task_goes_before_the_threads_own(void **state)
 {
     struct aio__thread *thread = aio__thread();
-    aio_error *slot = NULL;
+    aio_exception *slot = NULL;
 
     (void)aio_raise(AIO_EVALUE, "of the thread");
     thread->error_slot = &slot;
@@ -104,8 +104,8 @@ static void error_slot_of_a_task_goes_before_the_threads_own(void **state)
     thread->error_slot = NULL;
     assert_string_equal(aio_error_text(AIO_EVALUE), "of the thread");
 
-    assert_string_equal(aio_error_message(slot), "of the task");
-    aio_error_unref(slot);
+    assert_string_equal(aio_exception_message(slot), "of the task");
+    aio_exception_unref(slot);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Use the library as its users do: installed, through pkg-config, and as a subproject.
+
+usage: install.py prefix|subproject SOURCE_ROOT
+
+Each builds the library anew, without optimisation, in a folder that is removed at the
+end. The outside program then has to compile without warnings, link, and run.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+MESON = shutil.which('meson')
+PROGRAM = pathlib.Path(__file__).with_name('outside.c')
+WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Werror']
+
+
+def run(*command, **options):
+    """Gives what the command prints on standard output."""
+    done = subprocess.run([str(part) for part in command], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    if done.returncode != 0:
+        print(f'$ {" ".join(map(str, command))}\n{done.stdout}{done.stderr}')
+        sys.exit(1)
+    return done.stdout
+
+
+def build_and_run(command, environment, program):
+    run(*command, '-o', program)
+    printed = run(program, env=environment)
+    if 'ValueError: no such image: 12' not in printed:
+        sys.exit(f'{program.name} printed: {printed}')
+    print(f'{program.name}: ok')
+
+
+def prefix(root, work):
+    home = work / 'prefix'
+    run(MESON, 'setup', work / 'build', root, f'--prefix={home}', '--libdir=lib',
+        '--buildtype=plain', '-Dtests=false', '-Dbenchmarks=false', '-Dexamples=false')
+    run(MESON, 'install', '-C', work / 'build')
+
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(home / 'lib/pkgconfig'))
+    flags = run('pkg-config', '--cflags', '--libs', 'aioc', env=environment).split()
+    static = run('pkg-config', '--static', '--cflags', '--libs', 'aioc', env=environment).split()
+    # Ours alone: not every system has the libraries below as archives.
+    static = ['-l:libaioc.a' if flag == '-laioc' else flag for flag in static]
+    loaded = dict(os.environ, LD_LIBRARY_PATH=str(home / 'lib'))
+    for compiler, options in [('cc', ['-std=c11']), ('c++', ['-xc++', '-std=c++17'])]:
+        if shutil.which(compiler) is None:
+            print(f'{compiler} is not here: not tried')
+            continue
+        command = [compiler, *options, *WARNINGS, PROGRAM]
+        build_and_run([*command, *flags], loaded, work / f'shared-{compiler}')
+        build_and_run([*command, *static], os.environ, work / f'static-{compiler}')
+
+    run('pkg-config', '--exact-version=0.1.0', 'aioc', env=environment)
+    installed = {p.name for p in (home / 'include/aio').iterdir()}
+    present = {p.name for p in (root / 'include/aio').glob('*.h')}
+    if installed != present:
+        sys.exit(f'installed headers differ: {sorted(installed ^ present)}')
+
+
+def subproject(root, work):
+    outside = work / 'outside'
+    shutil.copytree(PROGRAM.parent / 'subproject', outside)
+    shutil.copy(PROGRAM, outside)
+    (outside / 'subprojects').mkdir()
+    (outside / 'subprojects/aioc').symlink_to(root)
+    for kind in ['shared', 'static']:
+        run(MESON, 'setup', work / kind, outside, '--buildtype=plain',
+            f'-Ddefault_library={kind}')
+        run(MESON, 'compile', '-C', work / kind)
+        run(MESON, 'test', '-C', work / kind)
+        print(f'subproject, {kind}: ok')
+
+
+def main():
+    root = pathlib.Path(sys.argv[2]).resolve()
+    with tempfile.TemporaryDirectory(prefix='aioc-install-') as work:
+        {'prefix': prefix, 'subproject': subproject}[sys.argv[1]](root, pathlib.Path(work))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
