@@ -109,7 +109,7 @@ struct aio__fiber *aio__fiber_make(struct aio__slab *slab, uint32_t slot)
     fiber->asan_size = (size_t)((char *)fiber - low);
 #endif
 #if AIO__TSAN
-    fiber->tsan = __tsan_create_fiber(0);
+    fiber->context.tsan = __tsan_create_fiber(0);
 #endif
 #if defined(AIO__HAVE_VALGRIND)
     fiber->valgrind_id = AIO__VALGRIND_STACK(low, (char *)fiber - 1);
@@ -162,7 +162,7 @@ void aio__fiber_end(struct aio__fiber *fiber)
     __asan_unpoison_memory_region(fiber->low, size);
 #endif
 #if AIO__TSAN
-    __tsan_destroy_fiber(fiber->tsan);
+    __tsan_destroy_fiber(fiber->context.tsan);
 #endif
 #if defined(AIO__HAVE_VALGRIND)
     AIO__VALGRIND_FORGET(fiber->valgrind_id);
@@ -177,8 +177,8 @@ void aio__fiber_restart(struct aio__fiber *fiber)
 #endif
 #if AIO__TSAN
     /* Its record of calls would grow with every start. */
-    __tsan_destroy_fiber(fiber->tsan);
-    fiber->tsan = __tsan_create_fiber(0);
+    __tsan_destroy_fiber(fiber->context.tsan);
+    fiber->context.tsan = __tsan_create_fiber(0);
 #endif
     start_at_base(fiber);
 }
