@@ -7,8 +7,8 @@
  *   - marks at the low end of the lowest page counted as resident. As long as they are
  *     whole, the stack has not grown below them, and counting costs two comparisons.
  *   - paint, in pools that measure: what is still painted was never used.
- *   - the canary of a stack without guard. Nothing is written: fresh memory is zero,
- *     and to read it costs no page.
+ *   - the canary of a stack without guard, at the end of the page that should have been
+ *     one. Nothing is written: fresh memory is zero, and to read it costs no page.
  *
  * Thread: the pool's.
  */
@@ -114,11 +114,6 @@ struct aio__fiber *aio__fiber_make(struct aio__slab *slab, uint32_t slot)
 #if defined(AIO__HAVE_VALGRIND)
     fiber->valgrind_id = AIO__VALGRIND_STACK(low, (char *)fiber - 1);
 #endif
-    if (slab->slots[slot].guard == AIO__GUARD_NONE) {
-        for (size_t i = 0; i < CANARY_SIZE; i++) /* locked memory is not zeroed again */
-            if (low[i] != 0)
-                low[i] = 0;
-    }
     if (pool->measure) {
         paint(low, (char *)fiber);
         fiber->resident_low = low;
@@ -241,9 +236,9 @@ AIO__UNSANITIZED void aio__fiber_check_canary(const struct aio__fiber *fiber)
 {
     unsigned char any = 0;
 
-    AIO__VALGRIND_READABLE(fiber->low, CANARY_SIZE);
-    for (size_t i = 0; i < CANARY_SIZE; i++)
-        any |= (unsigned char)*(volatile char *)(fiber->low + i);
+    AIO__VALGRIND_READABLE(fiber->low - CANARY_SIZE, CANARY_SIZE);
+    for (size_t i = 1; i <= CANARY_SIZE; i++)
+        any |= (unsigned char)*(volatile char *)(fiber->low - i);
     if (AIO__LIKELY(any == 0))
         return;
     aio__log(AIO_LOG_ERROR, "stack overflow: a stack of %zu bytes was overrun, and has no guard",

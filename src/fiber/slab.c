@@ -28,9 +28,6 @@ enum { FEWEST_SLOTS = 4, MOST_SLOTS = 2048 };
 /* No slab is larger than this, but for a single slot. */
 #define MOST_BYTES ((size_t)256 << 20)
 
-/* Less than this is not worth unmapping. */
-#define KEPT_BYTES ((size_t)16 << 20)
-
 enum { COLOURS = 16, COLOUR_STEP = 64 };
 
 /* A spin lock, as a signal handler has to take it too. */
@@ -230,13 +227,6 @@ void aio__slot_give(struct aio__slab *slab, uint32_t index)
     space->made--;
     if (slot->guard == AIO__GUARD_NONE)
         space->unguarded--;
-}
-
-bool aio__slab_can_go(const struct aio__slab *slab, size_t slots, size_t made)
-{
-    size_t left = slots - slab->count;
-
-    return left >= 2 * made && left * slab->space->size >= KEPT_BYTES;
 }
 
 void aio__space_shrink(struct aio__space *space)
