@@ -81,7 +81,7 @@ int aio__fiber_pool_new(const struct aio__fiber_pool_options *options,
         return AIO_ENOMEM;
 
     pool->page = (size_t)sysconf(_SC_PAGESIZE);
-    pool->least_size = LEAST_ROOM + signal_frame_size() + pool->page;
+    pool->least_size = LEAST_ROOM + signal_frame_size() + AIO__SLOT_OVERHEAD + pool->page;
     pool->idle_limit = want->idle_bytes != 0 ? want->idle_bytes : IDLE_LIMIT;
     pool->measure = want->measure;
     for (int shift = AIO__LEAST_SHIFT; shift <= AIO__MOST_SHIFT; shift++) {

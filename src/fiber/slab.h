@@ -24,6 +24,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A line of the processor's caches, or more. */
+enum { AIO__COLOUR_STEP = 64, AIO__COLOURS = 12 };
+
+/* Bytes of a slot, but for its guard, that may be no stack. */
+#define AIO__SLOT_OVERHEAD (sizeof(struct aio__fiber) + (size_t)AIO__COLOURS * AIO__COLOUR_STEP)
+
 /* Stacks of one size. Embedded in its pool. */
 struct aio__space {
     struct aio__fiber_pool *pool; /* borrowed: whose it is */
