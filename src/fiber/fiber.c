@@ -25,8 +25,14 @@
 
 enum { MARKS = 2, CANARY_SIZE = 64 };
 
-/* Below a suspended stack pointer: the red zone, and the frames of ucontext's jump. */
+/* Below a stack pointer: red zones, and the frames of the functions that write there. */
 enum { FRAME_SLACK = 512 };
+
+/* Below all frames of the caller and what may have been inlined around it. */
+AIO__NOINLINE static char *stack_pointer(void)
+{
+    return __builtin_frame_address(0);
+}
 
 /*
  * The base loop. It has nothing alive on the stack when it parks, which is why the
@@ -178,11 +184,10 @@ void aio__fiber_restart(struct aio__fiber *fiber)
     start_at_base(fiber);
 }
 
-/* Up to where nothing on the stack is alive, as seen from a function of this file. */
+/* Up to where nothing on the stack is alive. */
 static char *dead_end(const struct aio__fiber *fiber)
 {
-    char *end =
-        aio__fiber_is_running(fiber) ? __builtin_frame_address(0) : fiber->context.stack_pointer;
+    char *end = aio__fiber_is_running(fiber) ? stack_pointer() : fiber->context.stack_pointer;
 
     return end - FRAME_SLACK;
 }
@@ -263,7 +268,7 @@ size_t aio__fiber_stack_left(const struct aio__fiber *fiber)
 {
     if (fiber->low == NULL)
         return SIZE_MAX;
-    return (size_t)((char *)__builtin_frame_address(0) - fiber->low);
+    return (size_t)(stack_pointer() - fiber->low);
 }
 
 const char *aio__fiber_backend(void)

@@ -412,7 +412,7 @@ static struct aio__fiber *look_at_bounds(struct aio__fiber *self)
 
     aio__fiber_bounds(self, &low, &high);
     note(f, here >= low && here < high ? 'i' : 'o');
-    note(f, left < (size_t)(here - low) && left + 1024 > (size_t)(here - low) ? 'l' : 'w');
+    note(f, left <= (size_t)(here - low) && left + 1024 > (size_t)(here - low) ? 'l' : 'w');
     return finish(self);
 }
 
