@@ -61,6 +61,9 @@ struct aio__context {
     void *stack_pointer; /* where it went away; valid while suspended */
     void *frame_pointer;
     void *place;
+#if AIO__TSAN
+    void *tsan; /* ThreadSanitizer's idea of this stack; made and freed by fiber.c */
+#endif
 #if AIO__CONTEXT_JUMPS
     aio__context_fn fresh; /* not NULL: never entered, and env is not valid */
     char *low;             /* the stack to enter it on */
@@ -105,6 +108,9 @@ static inline __attribute__((always_inline)) void aio__context_switch(struct aio
     }
 #endif
 #if defined(AIO__FIBER_ASM)
+#if AIO__TSAN
+    __tsan_switch_to_fiber(to->tsan, 0);
+#endif
     aio__context_swap(from, to);
 #else
     aio__context_jump(from, to);

@@ -123,6 +123,9 @@ AIO__UNSANITIZED void aio__context_jump(struct aio__context *from, struct aio__c
     RECORD(from);
     if (sigsetjmp(from->env, 0) != 0)
         return;
+#if AIO__TSAN
+    __tsan_switch_to_fiber(to->tsan, 0); /* no sooner: env is noted for the stack we leave */
+#endif
     if (to->fresh != NULL)
         enter(to);
     jump(to->env, 1);

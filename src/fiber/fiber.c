@@ -7,8 +7,8 @@
  *   - marks at the low end of the lowest page counted as resident. As long as they are
  *     whole, the stack has not grown below them, and counting costs two comparisons.
  *   - paint, in pools that measure: what is still painted was never used.
- *   - the canary of a stack without guard. Nothing is written: fresh memory is zero,
- *     and to read it costs no page.
+ *   - the canary of a stack without guard, at the end of the page that should have been
+ *     one. Nothing is written: fresh memory is zero, and to read it costs no page.
  *
  * Thread: the pool's.
  */
@@ -25,8 +25,14 @@
 
 enum { MARKS = 2, CANARY_SIZE = 64 };
 
-/* Below a suspended stack pointer: the red zone, and the frames of ucontext's jump. */
+/* Below a stack pointer: red zones, and the frames of the functions that write there. */
 enum { FRAME_SLACK = 512 };
+
+/* Below all frames of the caller and what may have been inlined around it. */
+AIO__NOINLINE static char *stack_pointer(void)
+{
+    return __builtin_frame_address(0);
+}
 
 /*
  * The base loop. It has nothing alive on the stack when it parks, which is why the
@@ -109,16 +115,11 @@ struct aio__fiber *aio__fiber_make(struct aio__slab *slab, uint32_t slot)
     fiber->asan_size = (size_t)((char *)fiber - low);
 #endif
 #if AIO__TSAN
-    fiber->tsan = __tsan_create_fiber(0);
+    fiber->context.tsan = __tsan_create_fiber(0);
 #endif
 #if defined(AIO__HAVE_VALGRIND)
     fiber->valgrind_id = AIO__VALGRIND_STACK(low, (char *)fiber - 1);
 #endif
-    if (slab->slots[slot].guard == AIO__GUARD_NONE) {
-        for (size_t i = 0; i < CANARY_SIZE; i++) /* locked memory is not zeroed again */
-            if (low[i] != 0)
-                low[i] = 0;
-    }
     if (pool->measure) {
         paint(low, (char *)fiber);
         fiber->resident_low = low;
@@ -162,7 +163,7 @@ void aio__fiber_end(struct aio__fiber *fiber)
     __asan_unpoison_memory_region(fiber->low, size);
 #endif
 #if AIO__TSAN
-    __tsan_destroy_fiber(fiber->tsan);
+    __tsan_destroy_fiber(fiber->context.tsan);
 #endif
 #if defined(AIO__HAVE_VALGRIND)
     AIO__VALGRIND_FORGET(fiber->valgrind_id);
@@ -177,17 +178,16 @@ void aio__fiber_restart(struct aio__fiber *fiber)
 #endif
 #if AIO__TSAN
     /* Its record of calls would grow with every start. */
-    __tsan_destroy_fiber(fiber->tsan);
-    fiber->tsan = __tsan_create_fiber(0);
+    __tsan_destroy_fiber(fiber->context.tsan);
+    fiber->context.tsan = __tsan_create_fiber(0);
 #endif
     start_at_base(fiber);
 }
 
-/* Up to where nothing on the stack is alive, as seen from a function of this file. */
+/* Up to where nothing on the stack is alive. */
 static char *dead_end(const struct aio__fiber *fiber)
 {
-    char *end =
-        aio__fiber_is_running(fiber) ? __builtin_frame_address(0) : fiber->context.stack_pointer;
+    char *end = aio__fiber_is_running(fiber) ? stack_pointer() : fiber->context.stack_pointer;
 
     return end - FRAME_SLACK;
 }
@@ -241,9 +241,9 @@ AIO__UNSANITIZED void aio__fiber_check_canary(const struct aio__fiber *fiber)
 {
     unsigned char any = 0;
 
-    AIO__VALGRIND_READABLE(fiber->low, CANARY_SIZE);
-    for (size_t i = 0; i < CANARY_SIZE; i++)
-        any |= (unsigned char)*(volatile char *)(fiber->low + i);
+    AIO__VALGRIND_READABLE(fiber->low - CANARY_SIZE, CANARY_SIZE);
+    for (size_t i = 1; i <= CANARY_SIZE; i++)
+        any |= (unsigned char)*(volatile char *)(fiber->low - i);
     if (AIO__LIKELY(any == 0))
         return;
     aio__log(AIO_LOG_ERROR, "stack overflow: a stack of %zu bytes was overrun, and has no guard",
@@ -268,7 +268,7 @@ size_t aio__fiber_stack_left(const struct aio__fiber *fiber)
 {
     if (fiber->low == NULL)
         return SIZE_MAX;
-    return (size_t)((char *)__builtin_frame_address(0) - fiber->low);
+    return (size_t)(stack_pointer() - fiber->low);
 }
 
 const char *aio__fiber_backend(void)

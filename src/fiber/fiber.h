@@ -55,9 +55,6 @@ struct aio__fiber {
     size_t asan_size;
     struct aio__fiber *came_from; /* who switched here last */
 #endif
-#if AIO__TSAN
-    void *tsan;
-#endif
 #if defined(AIO__HAVE_VALGRIND)
     unsigned valgrind_id;
 #endif
@@ -137,7 +134,7 @@ static inline struct aio__fiber *aio__fiber_root_init(struct aio__fiber_root *ro
 {
     *root = (struct aio__fiber_root){.fiber.low = NULL};
 #if AIO__TSAN
-    root->fiber.tsan = __tsan_get_current_fiber();
+    root->fiber.context.tsan = __tsan_get_current_fiber();
 #endif
     return &root->fiber;
 }
@@ -148,7 +145,7 @@ static inline bool aio__fiber_holds(const struct aio__fiber *fiber, const void *
     return (const char *)address >= fiber->low && (const char *)address < (const char *)fiber;
 }
 
-/* Tell the sanitizers that `from` is left for `to`; done: nothing is alive on it. */
+/* Tell AddressSanitizer that `from` is left for `to`; done: nothing is alive on it. */
 static inline __attribute__((always_inline)) void
 aio__fiber_leaving(struct aio__fiber *from, struct aio__fiber *to, bool done)
 {
@@ -156,15 +153,12 @@ aio__fiber_leaving(struct aio__fiber *from, struct aio__fiber *to, bool done)
     to->came_from = from;
     __sanitizer_start_switch_fiber(done ? NULL : &from->fake_stack, to->asan_bottom, to->asan_size);
 #endif
-#if AIO__TSAN
-    __tsan_switch_to_fiber(to->tsan, 0);
-#endif
     (void)from;
     (void)to;
     (void)done;
 }
 
-/* Tell them that we are on `self` again, or for the first time. */
+/* Tell it that we are on `self` again, or for the first time. */
 static inline __attribute__((always_inline)) void aio__fiber_arrived(struct aio__fiber *self)
 {
 #if AIO__ASAN
@@ -183,8 +177,7 @@ static inline __attribute__((always_inline)) void aio__fiber_arrived(struct aio_
  *
  * Floating point control words stay as they are: see context.h.
  */
-AIO__UNSANITIZED static inline void aio__fiber_switch(struct aio__fiber *from,
-                                                      struct aio__fiber *to)
+AIO__UNSANITIZED_INLINE void aio__fiber_switch(struct aio__fiber *from, struct aio__fiber *to)
 {
     assert(from != to);
     assert(from->low == NULL || aio__fiber_holds(from, __builtin_frame_address(0)));

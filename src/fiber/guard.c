@@ -14,17 +14,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Newer than the C library's headers. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -38,18 +37,8 @@ static atomic_size_t protected_limit; /* 0: not known yet */
 static atomic_flag reported = ATOMIC_FLAG_INIT;
 
 /*
- * Whether the kernel cannot read a page on our behalf. It would block no signal if it
- * could, as the page is all zero.
- */
-static bool kernel_faults_on(const char *page)
-{
-    return syscall(SYS_rt_sigprocmask, SIG_BLOCK, page, NULL, _NSIG / CHAR_BIT) < 0 &&
-           errno == EFAULT;
-}
-
-/*
  * Asked of a page of its own, as success alone proves nothing: user-mode emulators
- * answer 0 to advice they have never heard of.
+ * answer 0 to advice they have never heard of. The kernel cannot read a true guard.
  */
 static enum advice probe_advice(size_t size)
 {
@@ -58,7 +47,8 @@ static enum advice probe_advice(size_t size)
 
     if (page == MAP_FAILED)
         return ADVICE_UNKNOWN;
-    if (madvise(page, size, MADV_GUARD_INSTALL) == 0 && kernel_faults_on(page))
+    if (madvise(page, size, MADV_GUARD_INSTALL) == 0 &&
+        madvise(page, size, MADV_POPULATE_READ) < 0 && errno == EFAULT)
         found = ADVICE_WORKS;
     /* Under mlockall() the probe fails as every later try would: locked pages cannot
      * be guards. Unlocked later, stacks still get the other kind. */

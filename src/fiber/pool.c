@@ -36,9 +36,6 @@
 /* The frames of instrumented code are larger. */
 enum { SIZE_FACTOR = AIO__ASAN || AIO__TSAN ? 4 : 1 };
 
-/* So many times more slots than fibers are too many. */
-enum { SPARSE_RATIO = 4 };
-
 /* What the kernel puts on the stack for a signal: much, where registers are wide. */
 static size_t signal_frame_size(void)
 {
@@ -84,7 +81,7 @@ int aio__fiber_pool_new(const struct aio__fiber_pool_options *options,
         return AIO_ENOMEM;
 
     pool->page = (size_t)sysconf(_SC_PAGESIZE);
-    pool->least_size = LEAST_ROOM + signal_frame_size() + pool->page;
+    pool->least_size = LEAST_ROOM + signal_frame_size() + AIO__SLOT_OVERHEAD + pool->page;
     pool->idle_limit = want->idle_bytes != 0 ? want->idle_bytes : IDLE_LIMIT;
     pool->measure = want->measure;
     for (int shift = AIO__LEAST_SHIFT; shift <= AIO__MOST_SHIFT; shift++) {
@@ -266,6 +263,13 @@ static struct aio__fiber *choose_victim(struct aio__fiber_pool *pool)
     return victim;
 }
 
+/* Whether nothing but idle fibers is on a slab that its space can do without. */
+static bool is_vacant(const struct aio__slab *slab, size_t slots)
+{
+    return slab->idle == slab->made &&
+           aio__slab_can_go(slab, slots, slab->space->made - slab->made);
+}
+
 /* End the fibers of a slab, which are all idle. The running one stays. */
 static void vacate(struct aio__slab *slab, struct aio__slot_run *run)
 {
@@ -279,26 +283,44 @@ static void vacate(struct aio__slab *slab, struct aio__slot_run *run)
 
 /*
  * After a great many tasks have ended, some idle fibers may be left on every slab and
- * keep it mapped, page tables and all. If few slots are in use, vacate slabs where
- * nothing but idle fibers is, the newest and largest first.
+ * keep it mapped, page tables and all. The newest slabs are the largest.
  */
-static void vacate_slabs(struct aio__size_class *class, struct aio__slot_run *run)
+static void vacate_slabs(struct aio__space *space, struct aio__slot_run *run)
 {
-    struct aio__space *space = &class->space;
     struct aio__list *node = space->open.prev;
     size_t left = space->slots;
 
-    if (space->slots < SPARSE_RATIO * space->made)
-        return;
     while (node != &space->open) {
         struct aio__slab *slab = aio__container_of(node, struct aio__slab, link);
 
         node = node->prev;
-        if (slab->idle != slab->made || !aio__slab_can_go(slab, left, space->made - slab->made))
-            continue;
-        vacate(slab, run);
-        left -= slab->count;
+        if (is_vacant(slab, left)) {
+            vacate(slab, run);
+            left -= slab->count;
+        }
     }
+}
+
+/*
+ * A fiber of this slab has become idle. If it was the last one that was not, the slab
+ * may go; but the fiber is still running on it as a rule. So that is left for the time
+ * when the next one becomes idle.
+ */
+static void note_vacant(struct aio__fiber_pool *pool, struct aio__slab *slab)
+{
+    struct aio__slab *earlier = pool->vacant;
+    struct aio__slot_run run = {NULL, NULL};
+
+    pool->vacant = is_vacant(slab, slab->space->slots) ? slab : NULL;
+    if (earlier == NULL || !is_vacant(earlier, earlier->space->slots))
+        return;
+    vacate(earlier, &run);
+    aio__slot_run_flush(&run);
+    if (earlier->made > 0)
+        return;
+    if (pool->vacant == earlier)
+        pool->vacant = NULL;
+    aio__space_shrink(earlier->space);
 }
 
 /* Bring what idle stacks keep below the limit, with some distance, so that the cost of
@@ -316,17 +338,19 @@ static void trim(struct aio__fiber_pool *pool)
         retire(victim, &run);
     }
     for (size_t i = 0; i < sizeof(pool->classes) / sizeof(pool->classes[0]); i++)
-        vacate_slabs(&pool->classes[i], &run);
+        vacate_slabs(&pool->classes[i].space, &run);
     aio__slot_run_flush(&run);
+    pool->vacant = NULL;
     for (size_t i = 0; i < sizeof(pool->classes) / sizeof(pool->classes[0]); i++)
         aio__space_shrink(&pool->classes[i].space);
 }
 
 void aio__fiber_give(struct aio__fiber *fiber)
 {
-    struct aio__fiber_pool *pool = aio__fiber_pool_of(fiber);
+    struct aio__slab *slab = fiber->slab;
+    struct aio__fiber_pool *pool = slab->space->pool;
 
-    if (AIO__UNLIKELY(fiber->slab->slots[fiber->slot].guard == AIO__GUARD_NONE))
+    if (AIO__UNLIKELY(slab->slots[fiber->slot].guard == AIO__GUARD_NONE))
         aio__fiber_check_canary(fiber);
     if (pool->measure)
         raise_high_water(fiber, &pool->high_water);
@@ -335,6 +359,8 @@ void aio__fiber_give(struct aio__fiber *fiber)
     idle_add(fiber);
     if (AIO__UNLIKELY(pool->idle_resident > pool->idle_limit))
         trim(pool);
+    else if (slab->idle == slab->made || pool->vacant != NULL)
+        note_vacant(pool, slab);
 }
 
 void aio__fiber_abandon(struct aio__fiber *fiber)

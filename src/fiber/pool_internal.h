@@ -26,8 +26,9 @@ struct aio__fiber_pool {
     size_t idle_limit;                /* bytes that idle stacks may keep resident */
     size_t idle_resident;             /* bytes they are thought to keep */
     size_t page;
-    size_t least_size; /* of a slot */
-    size_t high_water; /* of the fibers given back so far; only if measured */
+    size_t least_size;        /* of a slot */
+    size_t high_water;        /* of the fibers given back so far; only if measured */
+    struct aio__slab *vacant; /* perhaps only idle fibers, and dispensable; see pool.c */
     bool measure;
     struct aio__size_class classes[AIO__MOST_SHIFT - AIO__LEAST_SHIFT + 1];
 };

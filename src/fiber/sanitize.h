@@ -29,9 +29,11 @@
  * caller would instrument it again.
  */
 #if AIO__ASAN || AIO__TSAN
-#define AIO__UNSANITIZED __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
+#define AIO__UNSANITIZED        __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
+#define AIO__UNSANITIZED_INLINE AIO__UNSANITIZED __attribute__((unused)) static
 #else
 #define AIO__UNSANITIZED
+#define AIO__UNSANITIZED_INLINE static inline
 #endif
 
 #if defined(AIO__HAVE_VALGRIND)

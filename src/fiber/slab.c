@@ -28,11 +28,6 @@ enum { FEWEST_SLOTS = 4, MOST_SLOTS = 2048 };
 /* No slab is larger than this, but for a single slot. */
 #define MOST_BYTES ((size_t)256 << 20)
 
-/* Less than this is not worth unmapping. */
-#define KEPT_BYTES ((size_t)16 << 20)
-
-enum { COLOURS = 16, COLOUR_STEP = 64 };
-
 /* A spin lock, as a signal handler has to take it too. */
 static atomic_flag registry_lock = ATOMIC_FLAG_INIT;
 static struct aio__list registry = AIO__LIST_INIT(registry);
@@ -232,13 +227,6 @@ void aio__slot_give(struct aio__slab *slab, uint32_t index)
         space->unguarded--;
 }
 
-bool aio__slab_can_go(const struct aio__slab *slab, size_t slots, size_t made)
-{
-    size_t left = slots - slab->count;
-
-    return left >= 2 * made && left * slab->space->size >= KEPT_BYTES;
-}
-
 void aio__space_shrink(struct aio__space *space)
 {
     AIO__LIST_FOREACH (node, &space->open) {
@@ -251,8 +239,8 @@ void aio__space_shrink(struct aio__space *space)
 
 struct aio__fiber *aio__slot_fiber(const struct aio__slab *slab, uint32_t slot)
 {
-    size_t size = sizeof(struct aio__fiber) + (size_t)(slot % COLOURS) * COLOUR_STEP;
-    size_t whole_lines = (size + COLOUR_STEP - 1) / COLOUR_STEP * COLOUR_STEP;
+    size_t size = sizeof(struct aio__fiber) + (size_t)(slot % AIO__COLOURS) * AIO__COLOUR_STEP;
+    size_t whole_lines = (size + AIO__COLOUR_STEP - 1) / AIO__COLOUR_STEP * AIO__COLOUR_STEP;
 
     return (struct aio__fiber *)(void *)(aio__slot_base(slab, slot + 1) - whole_lines);
 }

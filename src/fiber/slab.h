@@ -24,6 +24,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A line of the processor's caches, or more. */
+enum { AIO__COLOUR_STEP = 64, AIO__COLOURS = 12 };
+
+/* Bytes of a slot, but for its guard, that may be no stack. */
+#define AIO__SLOT_OVERHEAD (sizeof(struct aio__fiber) + (size_t)AIO__COLOURS * AIO__COLOUR_STEP)
+
 /* Stacks of one size. Embedded in its pool. */
 struct aio__space {
     struct aio__fiber_pool *pool; /* borrowed: whose it is */
@@ -70,11 +76,19 @@ int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32
 /* Give a slot back. Its pages stay as they are: see struct aio__slot_run. */
 void aio__slot_give(struct aio__slab *slab, uint32_t index);
 
+/* Less address space than this is not worth unmapping. */
+#define AIO__SPACE_KEPT ((size_t)16 << 20)
+
 /*
- * Whether a space that has `slots` slots and `made` fibers can do without a slab: what is
- * left has twice the slots it needs, and is not small anyhow.
+ * Whether a space that has `slots` slots and `made` fibers can do without a slab that is
+ * counted in the first and not in the second: what is left has twice the slots it needs.
  */
-bool aio__slab_can_go(const struct aio__slab *slab, size_t slots, size_t made);
+static inline bool aio__slab_can_go(const struct aio__slab *slab, size_t slots, size_t made)
+{
+    size_t left = slots - slab->count;
+
+    return left * slab->space->size >= AIO__SPACE_KEPT && left >= 2 * made;
+}
 
 /* Unmap the slabs of which nothing is taken, as far as the space can do without them. */
 void aio__space_shrink(struct aio__space *space);

@@ -412,7 +412,7 @@ static struct aio__fiber *look_at_bounds(struct aio__fiber *self)
 
     aio__fiber_bounds(self, &low, &high);
     note(f, here >= low && here < high ? 'i' : 'o');
-    note(f, left < (size_t)(here - low) && left + 1024 > (size_t)(here - low) ? 'l' : 'w');
+    note(f, left <= (size_t)(here - low) && left + 1024 > (size_t)(here - low) ? 'l' : 'w');
     return finish(self);
 }
 
@@ -481,13 +481,16 @@ static void pool_with_suspended_fibers_can_be_freed(void **state)
 
 static void fiber_backend_has_a_name(void **state)
 {
-#if defined(AIO__FIBER_ASM) && !AIO__CONTEXT_MAY_SHADOW
-    assert_string_equal(aio__fiber_backend(), "asm");
-#elif defined(AIO__FIBER_UCONTEXT)
-    assert_string_equal(aio__fiber_backend(), "ucontext");
-#else
-    assert_non_null(aio__fiber_backend());
+    const char *expected = "ucontext";
+
+#if defined(AIO__FIBER_ASM)
+    expected = "asm";
 #endif
+#if AIO__CONTEXT_MAY_SHADOW
+    if (aio__context_shadowed)
+        expected = "ucontext";
+#endif
+    assert_string_equal(aio__fiber_backend(), expected);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -517,5 +520,13 @@ int main(void)
         TEST(fiber_backend_has_a_name),
     };
 
-    return RUN_TESTS(tests, NULL, NULL);
+    int result = RUN_TESTS(tests, NULL, NULL);
+
+#if AIO__CONTEXT_MAY_SHADOW
+    /* Once more as under a shadow stack, which takes another processor than most. */
+    aio__context_shadowed = true;
+    if (RUN_TESTS(tests, NULL, NULL) != EXIT_SUCCESS)
+        result = EXIT_FAILURE;
+#endif
+    return result;
 }
