@@ -81,6 +81,8 @@ static void free_callbacks(aio_future *fut);
 
 void aio__future_free(aio_future *fut)
 {
+    const struct aio__future_ops *ops = fut->ops;
+
     if (AIO__UNLIKELY(fut->flags & AIO__FUTURE_REPORT)) {
         report_unretrieved(fut);
         if (fut->refs != 0)
@@ -91,10 +93,10 @@ void aio__future_free(aio_future *fut)
     if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
     aio_exception_unref(fut->error);
-    if (fut->ops->dispose != NULL)
-        fut->ops->dispose(fut);
-    if (fut->ops->size != 0)
-        aio__loop_free(fut->loop, fut, fut->ops->size);
+    if (ops->dispose != NULL)
+        ops->dispose(fut);
+    if (ops->size != 0) /* else dispose has freed what the future is part of */
+        aio__loop_free(fut->loop, fut, ops->size);
 }
 
 void aio_future_unref(aio_future *fut)
