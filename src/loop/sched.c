@@ -22,6 +22,7 @@
 #include "loop/ticks.h"
 
 #include <aio/error.h>
+#include <assert.h>
 
 /* Iterations without a poll of the kernel. More would save nothing: a poll costs some
  * hundred nanoseconds, so that sixty iterations share it to a few each. */
@@ -170,8 +171,10 @@ static struct aio__fiber *strand_base(struct aio__fiber *self)
 
     do {
         struct aio__strand *strand = loop->current;
-        bool odd_size = strand->stack_size != 0;
+        bool odd_size;
 
+        assert(strand != NULL);
+        odd_size = strand->stack_size != 0;
         loop->strand_ops->main(strand); /* which may free it */
         next = go_on_after(loop, odd_size ? NULL : self);
     } while (next == self);

@@ -6,6 +6,7 @@
 #include "task/task_internal.h"
 
 #include <aio/memory.h>
+#include <assert.h>
 #include <inttypes.h>
 
 aio_task *aio_current_task(aio_loop *loop)
@@ -31,8 +32,10 @@ int aio_all_tasks(aio_loop *loop, aio_task ***ret_tasks, size_t *ret_count)
         if (tasks == NULL)
             return AIO_ENOMEM;
     }
-    AIO__LIST_FOREACH (link, &loop->tasks)
+    AIO__LIST_FOREACH (link, &loop->tasks) {
+        assert(count < loop->task_count && tasks != NULL);
         tasks[count++] = aio_future_ref(&aio__container_of(link, struct aio__task, link)->fut);
+    }
     *ret_tasks = tasks;
     *ret_count = count;
     return 0;

@@ -19,6 +19,7 @@
 #include "task/task_internal.h"
 
 #include <aio/memory.h>
+#include <assert.h>
 #include <string.h>
 
 /* A task that is being thrown away may try to wait so often; then its frames are given up. */
@@ -153,6 +154,7 @@ void aio__scope_remove(struct aio__task *task, struct aio__scope *scope)
 {
     struct aio__scope **place = &task->scopes;
 
+    assert(scope != NULL);
     while (*place != NULL && *place != scope)
         place = &(*place)->outer;
     if (*place == scope)
