@@ -140,6 +140,7 @@ struct aio_loop {
     void *on_blocked_arg;
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
+    void *net;              /* src/net */
     void *default_executor; /* src/executor */
     void *asyncgens;        /* src/task: generators that were started */
     double slow_callback;   /* seconds */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outbuf.c - bytes that could not be written yet
+ *
+ * Small pieces share a block, so that many small writes to a slow peer cost neither an allocation
+ * nor an iovec each.
+ */
+#include "net/outbuf.h"
+
+#include <aio/error.h>
+#include <aio/memory.h>
+#include <string.h>
+
+enum { BLOCK = 16 * 1024 };
+
+struct aio__outblock {
+    struct aio__outblock *next;
+    size_t capacity;
+    size_t begin; /* what is before has been sent */
+    size_t end;
+    char data[];
+};
+
+static struct aio__outblock *block_new(size_t size)
+{
+    size_t capacity = size < BLOCK ? BLOCK : size;
+    struct aio__outblock *block = aio_malloc(sizeof(*block) + capacity);
+
+    if (block == NULL)
+        return NULL;
+    block->next = NULL;
+    block->capacity = capacity;
+    block->begin = 0;
+    block->end = 0;
+    return block;
+}
+
+static void put(struct aio__outblock *block, const char *data, size_t size)
+{
+    memcpy(block->data + block->end, data, size);
+    block->end += size;
+}
+
+int aio__outbuf_append(struct aio__outbuf *buffer, const void *data, size_t size)
+{
+    struct aio__outblock *last = buffer->last;
+    size_t room = last == NULL ? 0 : last->capacity - last->end;
+    struct aio__outblock *block = NULL;
+
+    if (size > room) {
+        block = block_new(size - room);
+        if (block == NULL)
+            return AIO_ENOMEM;
+    } else {
+        room = size;
+    }
+    if (room > 0)
+        put(last, data, room);
+    if (block != NULL) {
+        put(block, (const char *)data + room, size - room);
+        if (last == NULL)
+            buffer->first = block;
+        else
+            last->next = block;
+        buffer->last = block;
+    }
+    buffer->size += size;
+    return 0;
+}
+
+int aio__outbuf_peek(const struct aio__outbuf *buffer, struct iovec *pieces, int count)
+{
+    struct aio__outblock *block = buffer->first;
+    int used = 0;
+
+    for (; block != NULL && used < count; block = block->next, used++) {
+        pieces[used].iov_base = block->data + block->begin;
+        pieces[used].iov_len = block->end - block->begin;
+    }
+    return used;
+}
+
+void aio__outbuf_drop(struct aio__outbuf *buffer, size_t size)
+{
+    buffer->size -= size;
+    while (buffer->first != NULL) {
+        struct aio__outblock *block = buffer->first;
+        size_t held = block->end - block->begin;
+
+        if (size < held) {
+            block->begin += size;
+            return;
+        }
+        size -= held;
+        buffer->first = block->next;
+        if (block->next == NULL)
+            buffer->last = NULL;
+        aio_free(block);
+    }
+}
