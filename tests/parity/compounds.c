@@ -119,8 +119,6 @@ static aio_as_completed *as_completed_new(struct frame *frame, const struct stat
     aio_as_completed *iterator =
         aio_as_completed_new(futures, statement->arg_count - 2, statement->args[1].seconds);
 
-    if (iterator == NULL)
-        die("as_completed: out of memory");
     keep(frame->player, iterator, unref_as_completed);
     return iterator;
 }

@@ -32,8 +32,6 @@ static enum flow declare_cvar(struct frame *frame, const struct statement *state
     aio_contextvar *variable =
         aio_contextvar_new_default(args[0].text, &aio_type_int, (void *)(intptr_t)args[1].number);
 
-    if (variable == NULL)
-        die("line %d: out of memory", statement->line);
     bind(frame->player, args[0].slot, SLOT_CONTEXTVAR, variable, unref_contextvar);
     return FLOW_NEXT;
 }
@@ -70,11 +68,7 @@ static enum flow op_cvar_reset(struct frame *frame, const struct statement *stat
 
 static enum flow op_copy_context(struct frame *frame, const struct statement *statement)
 {
-    aio_context *context = aio_copy_context();
-
-    if (context == NULL)
-        die("line %d: out of memory", statement->line);
-    bind(frame->player, statement->args[0].slot, SLOT_CONTEXT, context, unref_context);
+    bind(frame->player, statement->args[0].slot, SLOT_CONTEXT, aio_copy_context(), unref_context);
     return FLOW_NEXT;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "corpus.h"
 #include "player.h"
+#include "starve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,14 @@ static const char usage[] =
     "usage: player                            play the program on standard input\n"
     "       player --batch [OPTION...]        play a corpus on standard input\n"
     "       player --check [OPTION...] FILE   play a corpus, compare with its traces\n"
+    "       player --starve [OPTION...] FILE  the same, with every allocation failing in turn\n"
     "options:\n"
     "       --levels N    only cases up to this level\n"
     "       --part I/N    only the I-th of every N cases\n"
     "       --case ID     only this one\n"
     "       --verbose     print the id of a case before it is played\n";
 
-enum mode { MODE_PROGRAM, MODE_BATCH, MODE_CHECK };
+enum mode { MODE_PROGRAM, MODE_BATCH, MODE_CHECK, MODE_STARVE };
 
 struct settings {
     enum mode mode;
@@ -55,6 +57,8 @@ static void read_settings(int count, char **words, struct settings *ret_settings
             settings.mode = MODE_BATCH;
         else if (strcmp(word, "--check") == 0)
             settings.mode = MODE_CHECK;
+        else if (strcmp(word, "--starve") == 0)
+            settings.mode = MODE_STARVE;
         else if (strcmp(word, "--verbose") == 0)
             settings.verbose = true;
         else if (strcmp(word, "--levels") == 0 && next != NULL)
@@ -64,7 +68,7 @@ static void read_settings(int count, char **words, struct settings *ret_settings
         else if (strcmp(word, "--part") == 0 && next != NULL &&
                  sscanf(next, "%u/%u", &settings.part, &settings.parts) == 2)
             i++;
-        else if (word[0] != '-' && settings.mode == MODE_CHECK && settings.file == NULL)
+        else if (word[0] != '-' && settings.mode >= MODE_CHECK && settings.file == NULL)
             settings.file = word;
         else
             fail_usage(word);
@@ -151,14 +155,19 @@ static void play_case(const struct settings *settings, const struct corpus_case 
 {
     struct text trace = {NULL, 0, 0};
     struct text error = {NULL, 0, 0};
+    bool played;
 
     if (settings->verbose)
         fprintf(stderr, "%s\n", item->id);
     text_add(&trace, "");
-    if (!play(item->program.data, &trace, &error)) {
+    if (settings->mode == MODE_STARVE)
+        played = starve(item->program.data, &trace, &error);
+    else
+        played = play(item->program.data, &trace, &error);
+    if (!played) {
         fprintf(stderr, "player: case %s: %s\n", item->id, error.data);
         counts->failed++;
-    } else if (settings->mode == MODE_CHECK) {
+    } else if (settings->mode != MODE_BATCH) {
         check_trace(item, &trace, counts);
     } else {
         printf("=== case %s\n%s", item->id, trace.data);
@@ -197,6 +206,8 @@ int main(int count, char **words)
     int status;
 
     read_settings(count, words, &settings);
+    if (settings.mode == MODE_STARVE)
+        starve_prepare();
     read_input(settings.file, &input);
     if (settings.mode == MODE_PROGRAM)
         status = play_program(&input);

@@ -110,6 +110,8 @@ void unref_handle(void *object)
 void bind(struct player *player, struct slot *slot, enum slot_kind kind, void *object,
           void (*unref)(void *object))
 {
+    if (object == NULL)
+        return; /* out of memory: the name stays as it was */
     slot->kind = kind;
     slot->object = object;
     keep(player, object, unref);
@@ -136,7 +138,7 @@ void label_set(struct player *player, const aio_future *future, const char *name
 {
     struct label *label;
 
-    if (label_find(player, future) != NULL)
+    if (future == NULL || label_find(player, future) != NULL)
         return; /* a shield of what is done already is that itself */
     label = arena_alloc(&player->arena, sizeof(*label));
     *label = (struct label){future, name, player->labels};

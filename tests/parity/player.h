@@ -72,7 +72,7 @@ int task_names(struct player *player, const char **ret_names, size_t *ret_count)
 
 /* Take over a reference that is dropped when the run is over. NULL is allowed. */
 void keep(struct player *player, void *object, void (*unref)(void *object));
-/* Bind a name to an object, whose reference is taken over. */
+/* Bind a name to an object, whose reference is taken over. NULL leaves the name as it was. */
 void bind(struct player *player, struct slot *slot, enum slot_kind kind, void *object,
           void (*unref)(void *object));
 /* bind() for futures, which get the slot's name as label. */

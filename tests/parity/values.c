@@ -97,9 +97,13 @@ const char *message_mark(struct arena *arena, const char *message)
 
 aio_exception *exception_new(int code, const char *message)
 {
+    aio_exception *error;
+
     if (message == NULL)
-        return aio_exception_new_at(NULL, 0, NULL, code, NULL);
-    return aio_exception_new_at(NULL, 0, NULL, code, "%s", message);
+        error = aio_exception_new_at(NULL, 0, NULL, code, NULL);
+    else
+        error = aio_exception_new_at(NULL, 0, NULL, code, "%s", message);
+    return error != NULL ? error : aio_error_catch(AIO_ENOMEM);
 }
 
 void exception_write(struct text *out, const aio_exception *error)

@@ -27,7 +27,10 @@ int kind_code(const char *name);
 /* A message of the program, with its mark. */
 const char *message_mark(struct arena *arena, const char *message);
 
-/* An exception of the program, returned; message as message_mark() gave it, or NULL. */
+/*
+ * An exception of the program, returned; message as message_mark() gave it, or NULL. That of
+ * AIO_ENOMEM, never NULL, when memory is short.
+ */
 aio_exception *exception_new(int code, const char *message);
 void exception_write(struct text *out, const aio_exception *error);
 
