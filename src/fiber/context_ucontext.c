@@ -9,7 +9,8 @@
  * The ucontext_t is made at the first entry, not before, so that signal mask and
  * floating point environment are those of the thread at that moment and setcontext()
  * changes neither. It lies on the stack to be entered: setcontext() has read all of
- * it when the first frame is written over it.
+ * it when the first frame is written over it. (On AArch64 it is larger than a page, so
+ * that a small stack costs three pages there. That processor has the assembly.)
  */
 #include "fiber/context.h"
 
@@ -51,12 +52,19 @@ void aio__context_init(struct aio__context *context, char *low, char *high, aio_
 }
 #endif
 
+/* A return address that is signed cannot be replaced by zero. */
+#if defined(__aarch64__)
+#define UNSIGNED __attribute__((target("branch-protection=bti")))
+#else
+#define UNSIGNED
+#endif
+
 /*
  * What makecontext() calls. The pointer comes in two halves, as its arguments are of
  * type int. Walking up the stack has to end here, but makecontext() has left a return
  * address into the C library: a frame pointer and return address of zero instead.
  */
-AIO__UNSANITIZED static void entry(unsigned low_half, unsigned high_half)
+AIO__UNSANITIZED UNSIGNED static void entry(unsigned low_half, unsigned high_half)
 {
     uintptr_t bits = (uintptr_t)low_half | (uintptr_t)((uint64_t)high_half << 32);
     struct aio__context *self = (struct aio__context *)bits;

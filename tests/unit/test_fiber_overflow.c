@@ -249,7 +249,7 @@ static void signal_that_was_sent_still_kills(void **state)
     struct end end = in_child(send_segv);
 
     assert_died_of(&end, SIGSEGV);
-    assert_string_equal(end.text, "");
+    assert_null(strstr(end.text, "overflow"));
 }
 
 static void send_ignored_segv(void)

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define KIB ((size_t)1 << 10)
@@ -26,8 +27,11 @@
 /* As in the pool: sanitizers get stacks four times the size. */
 enum { FACTOR = AIO__ASAN || AIO__TSAN ? 4 : 1 };
 
-/* Sanitizers and valgrind touch pages of their own accord. */
-#define COUNTS_PAGES (!AIO__ASAN && !AIO__TSAN && !AIO__ON_VALGRIND)
+/* Sanitizers and valgrind touch pages of their own accord, and so does the first entry by
+ * ucontext where it takes more than a page. */
+#define COUNTS_PAGES                                                                               \
+    (!AIO__ASAN && !AIO__TSAN && !AIO__ON_VALGRIND &&                                              \
+     (strcmp(aio__fiber_backend(), "asm") == 0 || sizeof(ucontext_t) < KIB))
 
 struct fixture {
     struct aio__fiber_pool *pool;
@@ -672,6 +676,16 @@ static size_t address_space_in_use(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static bool is_mappable(size_t bytes)
+{
+    char *memory = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return false;
+    munmap(memory, bytes);
+    return true;
+}
+
 static void take_fails_when_the_system_maps_no_more(void **state)
 {
     struct fixture *f = *state;
@@ -688,6 +702,10 @@ static void take_fails_when_the_system_maps_no_more(void **state)
     tight = before;
     tight.rlim_cur = address_space_in_use() + 45 * MIB;
     assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    if (is_mappable(64 * MIB)) {
+        setrlimit(RLIMIT_AS, &before);
+        skip(); /* an emulator without limits */
+    }
     while ((err = aio__fiber_take(f->pool, 0, suspend_once, f, &fiber)) == 0 && count < 20) {
         aio__fiber_switch(f->main, fiber);
         count++;
