@@ -381,6 +381,25 @@ static void stack_has_no_guard_when_mappings_run_out_and_says_so_once(void **sta
     assert_non_null(strstr(f->warning, "vm.max_map_count"));
 }
 
+static void stack_gets_its_guard_later_when_there_are_mappings_again(void **state)
+{
+    struct fixture *f = *state;
+    struct aio__fiber *fibers[4];
+
+    aio__guard_pretend(AIO__GUARD_PROTECTED, 1);
+    make_pool(f, 0, 1, false); /* nothing idle may stay, but for the last */
+    for (size_t i = 0; i < COUNT_OF(fibers); i++)
+        fibers[i] = take(f, give_and_return);
+    assert_int_equal(stats_of(f).unguarded, 3);
+    for (size_t i = 0; i < COUNT_OF(fibers); i++)
+        aio__fiber_switch(f->main, fibers[i]);
+
+    aio__guard_pretend(AIO__GUARD_PROTECTED, 0);
+    for (size_t i = 0; i < COUNT_OF(fibers); i++)
+        fibers[i] = take(f, return_main);
+    assert_int_equal(stats_of(f).unguarded, 1); /* the one that stayed */
+}
+
 static void mappings_of_guards_come_back_when_a_pool_is_freed(void **state)
 {
     struct fixture *f = *state;
@@ -776,6 +795,7 @@ int main(void)
         TEST(stack_keeps_its_guard_when_its_memory_was_given_back),
         TEST(stack_has_a_protected_page_where_the_kernel_has_no_light_guards),
         TEST(stack_has_no_guard_when_mappings_run_out_and_says_so_once),
+        TEST(stack_gets_its_guard_later_when_there_are_mappings_again),
         TEST(mappings_of_guards_come_back_when_a_pool_is_freed),
         TEST(stack_without_guard_works_as_others),
         TEST(overrun_of_a_stack_without_guard_ends_the_program),
