@@ -5,7 +5,7 @@
  * Owns the mappings and the process's list of them.
  *
  * Invariants
- *   - A slot below `fresh` has been taken once, and has its guard for ever after.
+ *   - A slot that got a guard when it was taken has it for ever after.
  *   - A slab is in its space's open list if it has a slot to take, else in full.
  *   - Every slab is in the process's list, so that the handler of a stack overflow
  *     finds the fiber without a word written at a switch.
@@ -167,6 +167,16 @@ void aio__space_unmap(struct aio__space *space)
     }
 }
 
+/* Tried anew for a slot that got none: there may be mappings again. */
+static void install_guard(struct aio__slab *slab, uint32_t slot)
+{
+    enum aio__guard guard = aio__guard_install(aio__slot_base(slab, slot), slab->space->guard);
+
+    if (guard == AIO__GUARD_PROTECTED)
+        slab->protected_all++;
+    slab->slots[slot].guard = (uint8_t)guard;
+}
+
 int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32_t *ret_slot)
 {
     struct aio__list *first = aio__list_first(&space->open);
@@ -184,17 +194,14 @@ int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32
     }
 
     index = slab->free;
-    if (index != AIO__NO_SLOT) {
+    if (index != AIO__NO_SLOT)
         slab->free = slab->slots[index].next;
-    } else {
+    else
         index = slab->fresh++;
-        slab->slots[index].guard =
-            (uint8_t)aio__guard_install(aio__slot_base(slab, index), space->guard);
-        if (slab->slots[index].guard == AIO__GUARD_PROTECTED)
-            slab->protected_all++;
-    }
-
     slot = &slab->slots[index];
+    if (slot->guard == AIO__GUARD_NONE)
+        install_guard(slab, index);
+
     slot->made = true;
     slab->made++;
     space->made++;

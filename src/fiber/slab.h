@@ -45,7 +45,7 @@ struct aio__space {
 struct aio__slot {
     uint32_t next; /* while free: the next free one, or AIO__NO_SLOT */
     bool made;     /* taken: a fiber lies in it */
-    uint8_t guard; /* enum aio__guard; valid once it has been taken */
+    uint8_t guard; /* enum aio__guard; stays when it is given back */
 };
 
 #define AIO__NO_SLOT UINT32_MAX
@@ -56,7 +56,7 @@ struct aio__slab {
     struct aio__list registered; /* in the process's list of slabs */
     char *base;
     uint32_t count;         /* slots */
-    uint32_t fresh;         /* from here on never taken, guards not installed */
+    uint32_t fresh;         /* from here on never taken */
     uint32_t free;          /* head of those given back */
     uint32_t made;          /* taken now */
     uint32_t idle;          /* of these, fibers waiting in the pool; kept by pool.c */
