@@ -479,7 +479,7 @@ void *aio__failed(int code)
     return NULL;
 }
 
-int aio__null_future(void)
+int aio__noted_failure(void)
 {
     int code = last_failure;
 

@@ -13,6 +13,7 @@
 
 #include <aio/error.h>
 #include <aio/future.h>
+#include <assert.h>
 
 enum aio__future_state {
     AIO__FUTURE_PENDING,
@@ -112,7 +113,15 @@ int aio__future_raise(aio_future *fut);
 int aio__future_raise_cancelled(aio_future *fut);
 
 /* What a NULL in the place of a future stands for: the failure of its constructor. */
-int aio__null_future(void);
+int aio__noted_failure(void);
+static inline int aio__null_future(void)
+{
+    int code = aio__noted_failure();
+
+    assert(code < 0);
+    return code;
+}
+
 /* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
 void *aio__failed(int code);
 

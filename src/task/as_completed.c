@@ -202,7 +202,7 @@ int aio_as_completed_next(aio_as_completed *it, aio_future **ret_fut)
 
 int aio_as_completed_await_next(aio_as_completed *it, void **ret_value)
 {
-    aio_future *fut;
+    aio_future *fut = NULL;
     int err = aio_as_completed_next(it, &fut);
 
     return err < 0 ? err : aio_future_result(fut, ret_value);
