@@ -156,7 +156,6 @@ static enum flow op_next(struct frame *frame, const struct statement *statement)
 static enum flow op_async_as_completed(struct frame *frame, const struct statement *statement)
 {
     struct slot *slot = statement->args[0].slot;
-    const char *subject = arena_format(&frame->player->arena, "as_completed %s", slot->name);
     aio_as_completed *iterator = as_completed_new(frame, statement);
     enum flow flow = FLOW_NEXT;
 
@@ -167,9 +166,9 @@ static enum flow op_async_as_completed(struct frame *frame, const struct stateme
         if (code == AIO_ESTOP)
             return FLOW_NEXT;
         if (code < 0)
-            return async_fail(frame, subject, code);
+            return async_fail(frame, statement->subject, code);
         bind_future(frame->player, slot, aio_future_ref(future));
-        say(frame->player, "%s = %s", subject, label_of(frame->player, future));
+        say(frame->player, "%s = %s", statement->subject, label_of(frame->player, future));
         flow = run_statements(frame, statement->parts->first);
     }
     return flow == FLOW_BREAK ? FLOW_NEXT : flow;
@@ -186,12 +185,11 @@ static enum flow run_timeout(struct frame *frame, const struct statement *statem
                              aio_timeout *timeout)
 {
     struct player *player = frame->player;
-    struct slot *slot = statement->args[0].slot;
     struct text *line;
     enum flow flow;
     int code;
 
-    bind(player, slot, SLOT_TIMEOUT, timeout, unref_timeout);
+    bind(player, statement->args[0].slot, SLOT_TIMEOUT, timeout, unref_timeout);
     code = aio_timeout_enter(timeout);
     if (code < 0)
         return async_fail(frame, statement->subject, code);
@@ -200,7 +198,7 @@ static enum flow run_timeout(struct frame *frame, const struct statement *statem
     flow = flow_after(frame, flow, code);
 
     line = say_begin(player);
-    text_format(line, "timeout %s expired=%s", slot->name, bool_text(aio_timeout_expired(timeout)));
+    text_format(line, "%s expired=%s", statement->subject, bool_text(aio_timeout_expired(timeout)));
     add_error(line, frame->raised);
     say_end(player);
     return flow;
@@ -327,7 +325,11 @@ static const struct op compounds_ops[] = {
     {.name = "wait", .args = "word time future*", .run = op_wait, .subject_bare = true},
     {.name = "next", .args = "name", .run = op_next},
     {.name = "timeout", .args = "name time", .run = op_timeout, .parts = "endtimeout"},
-    {.name = "timeout_at", .args = "name time", .run = op_timeout_at, .parts = "endtimeout"},
+    {.name = "timeout_at",
+     .args = "name time",
+     .run = op_timeout_at,
+     .title = "timeout",
+     .parts = "endtimeout"},
     {.name = "taskgroup", .args = "name", .run = op_taskgroup, .parts = "endtaskgroup"},
     {.name = "for_as_completed",
      .args = "name time awaitable*",
@@ -336,6 +338,7 @@ static const struct op compounds_ops[] = {
     {.name = "async_as_completed",
      .args = "name time awaitable*",
      .run = op_async_as_completed,
+     .title = "as_completed",
      .parts = "endfor"},
     {.name = NULL},
 };

@@ -340,7 +340,7 @@ static const struct op *op_find(const char *name, bool declaration)
 static const char *subject_of(struct parser *parser, const struct op *op)
 {
     size_t shown = op->subject_bare ? 0 : op->subject_args == 0 ? 1 : op->subject_args;
-    char *subject = parser->words[0];
+    const char *subject = op->title != NULL ? op->title : op->name;
     size_t i;
 
     for (i = 1; i <= shown && i < parser->word_count; i++)

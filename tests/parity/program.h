@@ -140,6 +140,7 @@ struct op {
     const char *args; /* signature: names of arguments, `?` behind optional ones, `*` behind
                          the last if it may repeat or be missing */
     op_fn run;
+    const char *title; /* what the trace calls it, if not by its name */
     const char *parts; /* of a block: the words that begin its parts, then the one that ends it */
     unsigned subject_args; /* how many arguments the trace shows, if not one */
     bool subject_bare;     /* or none at all */
