@@ -9,9 +9,11 @@
 #include <aio/common.h>
 #include <aio/context.h>
 #include <aio/error.h>
+#include <aio/event.h>
 #include <aio/executor.h>
 #include <aio/future.h>
 #include <aio/gather.h>
+#include <aio/lock.h>
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
