@@ -6,7 +6,9 @@
 #define AIO_AIO_H
 
 #include <aio/as_completed.h>
+#include <aio/barrier.h>
 #include <aio/common.h>
+#include <aio/condition.h>
 #include <aio/context.h>
 #include <aio/error.h>
 #include <aio/event.h>
