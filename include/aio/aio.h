@@ -20,6 +20,7 @@
 #include <aio/loop.h>
 #include <aio/memory.h>
 #include <aio/runner.h>
+#include <aio/semaphore.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>
