@@ -19,6 +19,7 @@
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
+#include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
 #include <aio/task.h>
