@@ -6,16 +6,22 @@
 #define AIO_AIO_H
 
 #include <aio/as_completed.h>
+#include <aio/barrier.h>
 #include <aio/common.h>
+#include <aio/condition.h>
 #include <aio/context.h>
 #include <aio/error.h>
+#include <aio/event.h>
 #include <aio/executor.h>
 #include <aio/future.h>
 #include <aio/gather.h>
+#include <aio/lock.h>
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
+#include <aio/queue.h>
 #include <aio/runner.h>
+#include <aio/semaphore.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>
