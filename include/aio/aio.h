@@ -12,6 +12,7 @@
 #include <aio/executor.h>
 #include <aio/future.h>
 #include <aio/gather.h>
+#include <aio/generator.h>
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
