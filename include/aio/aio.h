@@ -13,6 +13,7 @@
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
+#include <aio/greenlet.h>
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>

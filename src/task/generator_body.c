@@ -19,9 +19,6 @@
 #include "base/log.h"
 #include "base/type.h"
 
-#include <aio/memory.h>
-#include <string.h>
-
 static struct aio__fiber *body_base(struct aio__fiber *self);
 
 /* The body that runs on a fiber; NULL if that is somebody else's. */
@@ -32,20 +29,9 @@ static struct aio__body *body_on(const struct aio__fiber *fiber)
 
 /* --- making ---------------------------------------------------------------------------- */
 
-/* An argument's copy is aligned for any type. */
-static size_t copy_offset(size_t object_size)
-{
-    const size_t alignment = _Alignof(max_align_t);
-
-    return (object_size + alignment - 1) / alignment * alignment;
-}
-
 void *aio__body_alloc(size_t object_size, const aio_generator_options *options)
 {
-    size_t offset = copy_offset(object_size);
-    size_t arg_size = options != NULL ? options->arg_size : 0;
-
-    return arg_size > SIZE_MAX / 2 ? NULL : aio_calloc(1, offset + arg_size);
+    return aio__alloc_with_copy(object_size, options != NULL ? options->arg_size : 0);
 }
 
 int aio__body_init(struct aio__body *body, aio_site site, aio_generator_fn fn, void *arg,
@@ -65,11 +51,7 @@ int aio__body_init(struct aio__body *body, aio_site site, aio_generator_fn fn, v
 
     body->name = site.coroutine;
     body->fn = fn;
-    body->arg = arg;
-    if (want->arg_size != 0) {
-        body->arg = (char *)object + copy_offset(object_size);
-        memcpy(body->arg, arg, want->arg_size);
-    }
+    body->arg = aio__copy_behind(object, object_size, arg, want->arg_size);
     body->arg_destroy = want->arg_destroy;
     body->result_type = want->result_type;
     body->stack_size = want->stack_size;

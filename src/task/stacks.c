@@ -16,6 +16,7 @@
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <pthread.h>
+#include <string.h>
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -129,6 +130,28 @@ void aio__stacks_switch(struct aio__stacks *stacks, struct aio__fiber *from, str
 {
     aio__stacks_set_running(stacks, to);
     aio__fiber_switch(from, to);
+}
+
+static size_t copy_offset(size_t object_size)
+{
+    const size_t alignment = _Alignof(max_align_t);
+
+    return (object_size + alignment - 1) / alignment * alignment;
+}
+
+void *aio__alloc_with_copy(size_t object_size, size_t arg_size)
+{
+    return arg_size > SIZE_MAX / 2 ? NULL : aio_calloc(1, copy_offset(object_size) + arg_size);
+}
+
+void *aio__copy_behind(void *object, size_t object_size, void *arg, size_t arg_size)
+{
+    char *copy = (char *)object + copy_offset(object_size);
+
+    if (arg_size == 0)
+        return arg;
+    memcpy(copy, arg, arg_size);
+    return copy;
 }
 
 aio_exception *aio__error_stash(void)

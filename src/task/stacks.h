@@ -55,6 +55,14 @@ void aio__stacks_set_running(struct aio__stacks *stacks, struct aio__fiber *fibe
 void aio__stacks_switch(struct aio__stacks *stacks, struct aio__fiber *from, struct aio__fiber *to);
 
 /*
+ * Cleared memory for an object with room behind it for a copy of an argument, aligned for any
+ * type. NULL: no memory.
+ */
+void *aio__alloc_with_copy(size_t object_size, size_t arg_size);
+/* Make that copy; gives its address, or arg itself if arg_size is 0. */
+void *aio__copy_behind(void *object, size_t object_size, void *arg, size_t arg_size);
+
+/*
  * Put the error that travels in the running strand or thread aside, while destructors run that
  * may raise their own. unstash drops those and brings it back.
  */
