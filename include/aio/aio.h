@@ -15,6 +15,8 @@
 #include <aio/executor.h>
 #include <aio/future.h>
 #include <aio/gather.h>
+#include <aio/generator.h>
+#include <aio/greenlet.h>
 #include <aio/lock.h>
 #include <aio/log.h>
 #include <aio/loop.h>

@@ -25,10 +25,11 @@ struct aio__thread {
     aio_exception *own_error; /* one reference, dropped when the thread ends */
     aio_loop *running;        /* borrowed; set by src/loop while the loop runs */
     aio_loop *event_loop;     /* set by src/loop: the one aio_set_event_loop() was given */
-    aio__ctx *context;     /* borrowed: the slot of the running task or handle; NULL: own_context */
-    aio__ctx own_context;  /* for outside of any; dropped when the thread ends */
-    unsigned log_fallback; /* how many runners of this thread own a loop; see log.h */
-    bool ends_clean;       /* thread.c: the own_... will be dropped at the thread's end */
+    aio__ctx *context;    /* borrowed: the slot of the running task or handle; NULL: own_context */
+    aio__ctx own_context; /* for outside of any; dropped when the thread ends */
+    struct aio__stacks *stacks; /* owned by src/task: of generators and greenlets; may be NULL */
+    unsigned log_fallback;      /* how many runners of this thread own a loop; see log.h */
+    bool ends_clean;            /* thread.c: the own_... will be dropped at the thread's end */
 };
 
 /*

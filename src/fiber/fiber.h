@@ -125,6 +125,13 @@ static inline void aio__fiber_set_user(struct aio__fiber *fiber, void *user)
     fiber->user = user;
 }
 
+/* What a fiber was taken for, as long as it runs that: so one knows whose its user is. NULL
+ * for a root. */
+static inline aio__fiber_fn aio__fiber_runs(const struct aio__fiber *fiber)
+{
+    return fiber->fn;
+}
+
 /*
  * Make `self` stand for the stack the thread is on right now, so that one can
  * switch away from it and back. No pool owns it; valid until nobody will switch

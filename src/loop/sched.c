@@ -283,7 +283,7 @@ struct aio__fiber *aio__current_fiber(void)
 {
     aio_loop *loop = aio__thread_after_switch()->running;
 
-    return loop != NULL && loop->dispatching ? loop->fiber : NULL;
+    return loop != NULL && (loop->dispatching || loop->closing) ? loop->fiber : NULL;
 }
 
 void aio__set_current_fiber(struct aio__fiber *fiber)
