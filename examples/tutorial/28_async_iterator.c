@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 28_async_iterator.c - `async for` over an iterator of one's own
+ * 28_async_iterator.c - an `async for` over an iterator of one's own
  *
  * The next item comes from a function that may wait, and AIO_ESTOP is the normal end.
  */

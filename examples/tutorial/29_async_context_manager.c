@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 29_async_context_manager.c - `async with` over a resource of one's own: enter and exit
+ * 29_async_context_manager.c - an `async with` over a resource of one's own: enter and exit
  *
  * Exit gets the code that the body ended with and gives that of the whole block, so that
  * it runs whatever the body did, and may wait.
