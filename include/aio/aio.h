@@ -10,6 +10,7 @@
 #include <aio/common.h>
 #include <aio/condition.h>
 #include <aio/context.h>
+#include <aio/embed.h>
 #include <aio/error.h>
 #include <aio/event.h>
 #include <aio/executor.h>

@@ -113,6 +113,7 @@ struct aio_loop {
 
     uv_loop_t *uv; /* NULL once closed and its handles are gone */
     bool owns_uv;
+    unsigned generation; /* fork.c */
     bool idle_active;
     bool alarm_polled;     /* the timerfd is being watched */
     unsigned open_handles; /* of the five below, not yet closed */
@@ -213,6 +214,14 @@ void aio__sigint_check(aio_loop *loop);         /* after each poll */
 void aio__graveyard_add(aio_loop *loop);
 void aio__graveyard_sweep(void);
 bool aio__loop_bury(aio_loop *loop); /* end its uv_loop_t, if nothing is running there */
+
+/* drive.c: the handles on the uv_loop_t. 0, or a code: what was begun has to be closed */
+int aio__drive_init(aio_loop *loop);
+void aio__drive_close(aio_loop *loop);
+
+/* fork.c */
+void aio__loop_note_process(aio_loop *loop);
+bool aio__loop_is_from_before_fork(const aio_loop *loop);
 
 /* clock.c */
 uint64_t aio__loop_now_ns(const aio_loop *loop);                               /* reads the clock */

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drive.c - how a loop is driven: by libuv, in a run call of ours, by a host, or step by step
+ *
+ * The loop is a guest of a uv_loop_t, its own or the host's, through five handles:
+ *   check    after each poll, runs all that is ready (S1: calls, then I/O, then timers)
+ *   idle     active while something is ready, so that the poll does not wait
+ *   prepare  before each poll, sets the alarm for the first timer
+ *   alarm    wakes the poll when that is due
+ *   wakeup   wakes the poll for calls from other threads
+ * Whoever calls uv_run() thus runs the loop. A run call of ours is uv_run() with a beginning
+ * and an end.
+ *
+ * Thread: the loop's.
+ */
+#include "loop/sched.h"
+
+#include <aio/embed.h>
+#include <aio/error.h>
+
+/* --- libuv's handles ------------------------------------------------------------------- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    aio_loop *loop = handle->data;
+
+    if (--loop->open_handles == 0)
+        aio__loop_unref_memory(loop);
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+    (void)handle; /* only there to keep the poll from waiting */
+}
+
+static void set_idle(aio_loop *loop, bool active)
+{
+    if (active == loop->idle_active)
+        return;
+    loop->idle_active = active;
+    if (active)
+        (void)uv_idle_start(&loop->idle, on_idle);
+    else
+        (void)uv_idle_stop(&loop->idle);
+}
+
+void aio__loop_kick(aio_loop *loop)
+{
+    if (!loop->closed)
+        set_idle(loop, true);
+}
+
+static void on_wakeup(uv_async_t *handle)
+{
+    (void)handle; /* the dispatch that follows drains the inbox */
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    aio_loop *loop = handle->data;
+
+    loop->in_poll = true;
+    aio__alarm_set(loop);
+}
+
+/* Nothing can go on by itself: let time jump, or ask the test kit. */
+static void pass_virtual_time(aio_loop *loop)
+{
+    const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
+
+    loop->blocked = false;
+    if (loop->ready.head != NULL || loop->stopping)
+        return;
+    if (loop->external != 0) {
+        loop->blocked = true;
+    } else if (first != NULL && first->key != UINT64_MAX) {
+        if (first->key > loop->now_ns)
+            loop->now_ns = first->key;
+    } else if (loop->on_blocked != NULL) {
+        int code = loop->on_blocked(loop->on_blocked_arg);
+
+        if (code < 0)
+            aio__loop_callback_failed(loop, code, NULL);
+        loop->blocked = loop->ready.head == NULL && !loop->stopping;
+    } else {
+        loop->blocked = true;
+    }
+}
+
+/* Whether the next poll must not wait. */
+static bool is_busy(const aio_loop *loop)
+{
+    if (loop->ready.head != NULL || (loop->running && loop->stopping))
+        return true;
+    return loop->is_virtual && loop->running && !loop->blocked;
+}
+
+/* A host's uv_loop_t lives on for us while tasks or timers do. */
+static void keep_host_alive(aio_loop *loop)
+{
+    if (loop->running)
+        return;
+    if (loop->task_count != 0)
+        uv_ref((uv_handle_t *)&loop->wakeup);
+    else
+        uv_unref((uv_handle_t *)&loop->wakeup);
+    aio__alarm_keep_alive(loop);
+}
+
+/* Where the host runs libuv there is no run call of ours that could return the code. */
+static void report_leaving(aio_loop *loop)
+{
+    aio_exception *error;
+
+    if (loop->leave_code == 0)
+        return;
+    error = aio_error_catch(loop->leave_code);
+    loop->leave_code = 0;
+    aio__loop_report(loop, "An error that ends a run left a loop that its host runs", error, NULL);
+    aio_exception_unref(error);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    aio_loop *loop = handle->data;
+    struct aio__thread *thread = aio__thread();
+    aio_loop *outer = thread->running;
+
+    loop->in_poll = false;
+    if (loop->dispatching)
+        return; /* somebody ran libuv from inside a callback */
+    if (!loop->running) {
+        if (outer != NULL)
+            return; /* another loop's callback runs the host's */
+        thread->running = loop;
+        atomic_store_explicit(&loop->thread, (uintptr_t)thread, memory_order_release);
+        aio__sched_enter_thread(loop);
+    }
+
+    loop->now_ns = aio__loop_now_ns(loop);
+    aio__sigint_check(loop);
+    aio__inbox_drain(loop);
+    if (loop->is_virtual)
+        pass_virtual_time(loop);
+    aio__loop_dispatch(loop);
+
+    if (!loop->running) {
+        thread->running = outer;
+        report_leaving(loop);
+    } else if (loop->stopping || loop->leave_code != 0) {
+        uv_stop(loop->uv);
+    }
+    set_idle(loop, is_busy(loop));
+    keep_host_alive(loop);
+}
+
+int aio__drive_init(aio_loop *loop)
+{
+    int err;
+
+    err = uv_async_init(loop->uv, &loop->wakeup, on_wakeup);
+    if (err < 0)
+        return err;
+    /* These do not fail. Ours keep nobody's loop alive, but for idle, which is active only
+     * while something is ready. */
+    (void)uv_idle_init(loop->uv, &loop->idle);
+    (void)uv_prepare_init(loop->uv, &loop->prepare);
+    (void)uv_check_init(loop->uv, &loop->check);
+    loop->wakeup.data = loop;
+    loop->idle.data = loop;
+    loop->prepare.data = loop;
+    loop->check.data = loop;
+    loop->open_handles = 4;
+    atomic_fetch_add(&loop->refs, 1);
+    (void)uv_prepare_start(&loop->prepare, on_prepare);
+    (void)uv_check_start(&loop->check, on_check);
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_unref((uv_handle_t *)&loop->check);
+    uv_unref((uv_handle_t *)&loop->wakeup);
+    return aio__alarm_init(loop);
+}
+
+void aio__drive_close(aio_loop *loop)
+{
+    set_idle(loop, false);
+    uv_close((uv_handle_t *)&loop->wakeup, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->check, on_handle_closed);
+    if (loop->open_handles > 4)
+        aio__alarm_close(loop, on_handle_closed);
+}
+
+/* --- running --------------------------------------------------------------------------- */
+
+static int check_run(const aio_loop *loop)
+{
+    if (loop == NULL)
+        return aio_raise(AIO_ENOLOOP, "no event loop given");
+    if (loop->closed || loop->closing)
+        return aio_raise(AIO_ECLOSED, "Event loop is closed");
+    if (loop->running || loop->dispatching)
+        return aio_raise(AIO_ERUNTIME, "This event loop is already running");
+    if (aio__loop_is_from_before_fork(loop))
+        return aio_raise(AIO_ERUNTIME, "This event loop was made before fork(), in the parent");
+    if (aio__thread()->running != NULL)
+        return aio_raise(AIO_ERUNTIME, "Cannot run the event loop while another loop is running");
+    return 0;
+}
+
+static void begin_run(aio_loop *loop)
+{
+    struct aio__thread *thread = aio__thread();
+
+    thread->running = loop;
+    loop->running = true;
+    loop->leave_code = 0;
+    atomic_store_explicit(&loop->thread, (uintptr_t)thread, memory_order_release);
+    aio__sched_enter_thread(loop);
+    uv_ref((uv_handle_t *)&loop->wakeup);
+    loop->blocked = false;
+    set_idle(loop, is_busy(loop));
+}
+
+static int end_run(aio_loop *loop)
+{
+    int code = loop->leave_code;
+
+    loop->leave_code = 0;
+    loop->stopping = false;
+    loop->running = false;
+    atomic_store_explicit(&loop->thread, 0, memory_order_release);
+    aio__thread()->running = NULL;
+    set_idle(loop, loop->ready.head != NULL);
+    keep_host_alive(loop);
+    return code;
+}
+
+int aio_loop_run_forever(aio_loop *loop)
+{
+    int err;
+
+    err = check_run(loop);
+    if (err < 0)
+        return err;
+    begin_run(loop);
+    do
+        (void)uv_run(loop->uv, UV_RUN_DEFAULT);
+    while (!loop->stopping && loop->leave_code == 0);
+    return end_run(loop);
+}
+
+/* --- step by step ---------------------------------------------------------------------- */
+
+int aio_loop_fd(const aio_loop *loop)
+{
+    return loop == NULL || loop->closed ? -1 : uv_backend_fd(loop->uv);
+}
+
+int aio_loop_timeout(aio_loop *loop)
+{
+    int timeout;
+
+    if (loop == NULL || loop->closed || is_busy(loop) || loop->is_virtual ||
+        atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
+        return 0;
+    aio__alarm_set(loop);
+    /* libuv gives 0 where nothing keeps it alive; the host waits for other threads too. */
+    uv_update_time(loop->uv);
+    uv_ref((uv_handle_t *)&loop->wakeup);
+    timeout = uv_backend_timeout(loop->uv);
+    keep_host_alive(loop);
+    return timeout;
+}
+
+int aio_loop_step(aio_loop *loop)
+{
+    int err;
+
+    err = check_run(loop);
+    if (err < 0)
+        return err;
+    begin_run(loop);
+    (void)uv_run(loop->uv, UV_RUN_NOWAIT);
+    err = end_run(loop);
+    if (err < 0)
+        return err;
+    return loop->task_count != 0 || loop->ready.head != NULL ||
+           aio__heap_min(&loop->timers) != NULL || uv_loop_alive(loop->uv);
+}
+
+void aio_loop_stop(aio_loop *loop)
+{
+    if (loop == NULL || loop->closed)
+        return;
+    loop->stopping = true;
+    if (loop->running)
+        aio__loop_queued(loop);
+}
+
+void aio__loop_leave(aio_loop *loop, int code)
+{
+    if (loop->leave_code == 0)
+        loop->leave_code = code;
+}

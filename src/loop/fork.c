@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c - a child process does not run its parent's loops
+ *
+ * After fork() the child shares the parent's epoll instance and timerfd: whatever it did with them
+ * would be done to the parent. So it forgets what was running (S13), and a loop from before
+ * refuses to run; it can be closed, which lets go of the child's copies only.
+ */
+#include "loop/loop_internal.h"
+
+#include <pthread.h>
+
+static unsigned generation;
+
+static void in_child(void)
+{
+    struct aio__thread *thread = aio__thread();
+
+    generation++;
+    thread->running = NULL;
+    thread->event_loop = NULL;
+    thread->error_slot = NULL;
+    thread->context = NULL;
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
+void aio__loop_note_process(aio_loop *loop)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, watch_forks);
+    loop->generation = generation;
+}
+
+bool aio__loop_is_from_before_fork(const aio_loop *loop)
+{
+    return loop->generation != generation;
+}
