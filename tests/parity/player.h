@@ -9,7 +9,7 @@
  *   parse.c     text to tree              player.c     the run, from main to shutdown
  *   interp.c    frames, blocks, plain statements, and what ops share
  *   tasks.c     level 1                   compounds.c  level 2
- *   context.c   level 4
+ *   sync.c      level 3                   context.c    level 4
  */
 #ifndef PARITY_PLAYER_H
 #define PARITY_PLAYER_H
