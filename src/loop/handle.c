@@ -272,6 +272,16 @@ static int call_at_ns(aio_loop *loop, uint64_t when_ns, aio_callback_fn fn, void
     return 0;
 }
 
+/*
+ * A deadline that is past already belongs to the next iteration (S4). That may follow without a
+ * poll, and so without a look at the clock: asyncio reads it in each.
+ */
+static void notice_past_deadline(aio_loop *loop, uint64_t when_ns)
+{
+    if (loop->now_ns < when_ns)
+        loop->now_ns = when_ns;
+}
+
 int aio_loop_call_at(aio_loop *loop, double when, aio_callback_fn fn, void *arg,
                      aio_handle **ret_handle)
 {
@@ -283,6 +293,8 @@ int aio_loop_call_at(aio_loop *loop, double when, aio_callback_fn fn, void *arg,
         return err;
     if (!aio__loop_when_ns(when, &when_ns))
         return aio_raise(AIO_EVALUE, "Invalid time: NaN (not a number)");
+    if (when_ns <= aio__loop_now_ns(loop))
+        notice_past_deadline(loop, when_ns);
     return call_at_ns(loop, when_ns, fn, arg, ret_handle);
 }
 
@@ -297,6 +309,8 @@ int aio_loop_call_later(aio_loop *loop, double delay, aio_callback_fn fn, void *
         return err;
     if (!aio__loop_deadline(loop, delay, &when_ns))
         return aio_raise(AIO_EVALUE, "Invalid delay: NaN (not a number)");
+    if (delay <= 0)
+        notice_past_deadline(loop, when_ns);
     return call_at_ns(loop, when_ns, fn, arg, ret_handle);
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_call_later.c - when a deadline that is past already is due, on the real clock
+ *
+ * With a virtual clock the corpora of tests/parity hold this. There time stands still between
+ * polls; here it goes on, and the loop need not have looked.
+ */
+#include "support/allocation.h"
+#include "support/unit.h"
+
+#include <aio/aio.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What happened, a word each. */
+static char trace[64];
+
+static int note(void *arg)
+{
+    (void)strncat(trace, arg, sizeof(trace) - strlen(trace) - 1);
+    return 0;
+}
+
+static char timer[] = "timer ", call[] = "call ", next[] = "next ";
+
+/* Runs in the next iteration, and queues for the one after. */
+static int call_and_queue_next(void *arg)
+{
+    (void)note(call);
+    return aio_loop_call_soon(arg, note, next, NULL);
+}
+
+static int stop(void *arg)
+{
+    aio_loop_stop(arg);
+    return 0;
+}
+
+static int start_with_delay(void *arg)
+{
+    aio_loop *loop = arg;
+
+    return aio_loop_call_later(loop, 0, note, timer, NULL) |
+           aio_loop_call_soon(loop, call_and_queue_next, loop, NULL);
+}
+
+static int start_with_time(void *arg)
+{
+    aio_loop *loop = arg;
+
+    return aio_loop_call_at(loop, aio_loop_time(loop), note, timer, NULL) |
+           aio_loop_call_soon(loop, call_and_queue_next, loop, NULL);
+}
+
+static const char *run(aio_callback_fn start)
+{
+    aio_loop *loop = aio_new_event_loop();
+
+    assert_non_null(loop);
+    trace[0] = '\0';
+    assert_int_equal(aio_loop_call_soon(loop, start, loop, NULL), 0);
+    assert_int_equal(aio_loop_call_later(loop, 0.01, stop, loop, NULL), 0);
+    assert_int_equal(aio_loop_run_forever(loop), 0);
+    assert_int_equal(aio_loop_close(loop), 0);
+    aio_loop_unref(loop);
+    return trace;
+}
+
+static void timer_without_delay_runs_in_the_next_iteration_behind_what_is_queued(void **state)
+{
+    assert_string_equal(run(start_with_delay), "call timer next ");
+}
+
+static void timer_for_now_runs_in_the_next_iteration_behind_what_is_queued(void **state)
+{
+    assert_string_equal(run(start_with_time), "call timer next ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            timer_without_delay_runs_in_the_next_iteration_behind_what_is_queued, count_allocations,
+            check_allocations),
+        cmocka_unit_test_setup_teardown(
+            timer_for_now_runs_in_the_next_iteration_behind_what_is_queued, count_allocations,
+            check_allocations),
+    };
+
+    return RUN_TESTS(tests, NULL, NULL);
+}
