@@ -34,10 +34,7 @@ AIO__NOINLINE static char *stack_pointer(void)
     return __builtin_frame_address(0);
 }
 
-/*
- * The base loop. It has nothing alive on the stack when it parks, which is why the
- * sanitizers may forget all they know of it.
- */
+/* The base loop: where a fiber is parked between one fn and the next. */
 AIO__UNSANITIZED static void base_loop(struct aio__context *context)
 {
     struct aio__fiber *self = (struct aio__fiber *)context;
@@ -46,11 +43,8 @@ AIO__UNSANITIZED static void base_loop(struct aio__context *context)
     for (;;) {
         struct aio__fiber *next = self->fn(self);
 
-        if (next == self)
-            continue;
-        aio__fiber_leaving(self, next, true);
-        aio__context_switch(&self->context, &next->context);
-        aio__fiber_arrived(self);
+        if (next != self)
+            aio__fiber_switch(self, next);
     }
 }
 
@@ -131,13 +125,19 @@ struct aio__fiber *aio__fiber_make(struct aio__slab *slab, uint32_t slot)
 }
 
 #if AIO__ASAN
-static struct aio__fiber *vanish(struct aio__fiber *self)
+/* Leave for good: with NULL the sanitizer keeps nothing of this stack. */
+AIO__UNSANITIZED static struct aio__fiber *vanish(struct aio__fiber *self)
 {
-    return self->user;
+    struct aio__fiber *to = self->user;
+
+    to->came_from = self;
+    __sanitizer_start_switch_fiber(NULL, to->asan_bottom, to->asan_size);
+    aio__context_switch(&self->context, &to->context);
+    return to;
 }
 
 /*
- * With detect_stack_use_after_return a suspended stack has memory of the sanitizer's
+ * With detect_stack_use_after_return a stack that ever ran has memory of the sanitizer's
  * own, which only the stack itself can free: it has to run once more.
  */
 static void free_fake_stack(struct aio__fiber *fiber)

@@ -66,9 +66,9 @@ struct aio__fiber_root {
 };
 
 struct aio__fiber_pool_options {
-    size_t stack_size; /* of fibers taken with size 0; rounded up to pages; 0: 64 KiB */
+    size_t stack_size; /* of fibers taken with size 0; rounded up as there; 0: 64 KiB */
     size_t idle_bytes; /* stack bytes that idle fibers may keep resident; 0: 4 MiB */
-    bool measure;      /* paint stacks, so that aio__fiber_high_water() works */
+    bool measure;      /* paint stacks, every page of them, for aio__fiber_high_water() */
 };
 
 /*
@@ -152,17 +152,16 @@ static inline bool aio__fiber_holds(const struct aio__fiber *fiber, const void *
     return (const char *)address >= fiber->low && (const char *)address < (const char *)fiber;
 }
 
-/* Tell AddressSanitizer that `from` is left for `to`; done: nothing is alive on it. */
-static inline __attribute__((always_inline)) void
-aio__fiber_leaving(struct aio__fiber *from, struct aio__fiber *to, bool done)
+/* Tell AddressSanitizer that `from` is left for `to`. */
+static inline __attribute__((always_inline)) void aio__fiber_leaving(struct aio__fiber *from,
+                                                                     struct aio__fiber *to)
 {
 #if AIO__ASAN
     to->came_from = from;
-    __sanitizer_start_switch_fiber(done ? NULL : &from->fake_stack, to->asan_bottom, to->asan_size);
+    __sanitizer_start_switch_fiber(&from->fake_stack, to->asan_bottom, to->asan_size);
 #endif
     (void)from;
     (void)to;
-    (void)done;
 }
 
 /* Tell it that we are on `self` again, or for the first time. */
@@ -189,7 +188,7 @@ AIO__UNSANITIZED_INLINE void aio__fiber_switch(struct aio__fiber *from, struct a
     assert(from != to);
     assert(from->low == NULL || aio__fiber_holds(from, __builtin_frame_address(0)));
     assert(to->low == NULL || aio__fiber_holds(to, to->context.stack_pointer));
-    aio__fiber_leaving(from, to, false);
+    aio__fiber_leaving(from, to);
     aio__context_switch(&from->context, &to->context);
     aio__fiber_arrived(from);
 }
