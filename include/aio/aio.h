@@ -6,6 +6,7 @@
 #define AIO_AIO_H
 
 #include <aio/as_completed.h>
+#include <aio/asyncgen.h>
 #include <aio/common.h>
 #include <aio/context.h>
 #include <aio/error.h>
@@ -14,6 +15,7 @@
 #include <aio/gather.h>
 #include <aio/generator.h>
 #include <aio/greenlet.h>
+#include <aio/iterator.h>
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
