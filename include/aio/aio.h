@@ -11,6 +11,7 @@
 #include <aio/context.h>
 #include <aio/error.h>
 #include <aio/executor.h>
+#include <aio/exitstack.h>
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
