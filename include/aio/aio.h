@@ -6,6 +6,7 @@
 #define AIO_AIO_H
 
 #include <aio/as_completed.h>
+#include <aio/asyncgen.h>
 #include <aio/barrier.h>
 #include <aio/common.h>
 #include <aio/condition.h>
@@ -14,10 +15,12 @@
 #include <aio/error.h>
 #include <aio/event.h>
 #include <aio/executor.h>
+#include <aio/exitstack.h>
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
 #include <aio/greenlet.h>
+#include <aio/iterator.h>
 #include <aio/lock.h>
 #include <aio/log.h>
 #include <aio/loop.h>

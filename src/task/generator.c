@@ -40,8 +40,7 @@ aio_generator *aio_generator_new_at(aio_site site, aio_generator_fn fn, void *ar
             aio__body_init(&generator->body, site, fn, arg, options, generator, sizeof(*generator));
     if (err < 0) {
         aio_free(generator);
-        if (options != NULL && options->size >= sizeof(*options) && options->arg_destroy != NULL)
-            options->arg_destroy(arg);
+        aio__body_drop_refused_arg(arg, options);
         return aio__failed(err);
     }
     generator->refs = 1;

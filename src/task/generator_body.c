@@ -60,6 +60,12 @@ int aio__body_init(struct aio__body *body, aio_site site, aio_generator_fn fn, v
     return 0;
 }
 
+void aio__body_drop_refused_arg(void *arg, const aio_generator_options *options)
+{
+    if (options != NULL && options->size >= sizeof(*options) && options->arg_destroy != NULL)
+        options->arg_destroy(arg);
+}
+
 /* --- the end --------------------------------------------------------------------------- */
 
 /* The destructor may raise: what the body raised has to survive it. */

@@ -46,6 +46,9 @@ void *aio__body_alloc(size_t object_size, const aio_generator_options *options);
 int aio__body_init(struct aio__body *body, aio_site site, aio_generator_fn fn, void *arg,
                    const aio_generator_options *options, void *object, size_t object_size);
 
+/* The object could not be made: its argument goes all the same. */
+void aio__body_drop_refused_arg(void *arg, const aio_generator_options *options);
+
 /*
  * Run a body that is CREATED or SUSPENDED up to its next yield: throw a negative code in, or
  * send the value. 0: it has yielded *ret_item. AIO_ESTOP: it has returned. Any other code: it

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "task/task_internal.h"
 
+#include <aio/asyncgen.h>
 #include <aio/executor.h>
 #include <aio/gather.h>
 #include <aio/memory.h>
@@ -222,12 +223,18 @@ static int cancel_all_tasks(aio_loop *loop)
     return err;
 }
 
+/* Generators first: their bodies may need the executor to clean up (S106). */
 static int shut_down(void *arg, void **ret_result)
 {
     aio_loop *loop = arg;
+    int err = 0;
 
     (void)ret_result;
-    return aio_loop_shutdown_default_executor(loop, EXECUTOR_TIMEOUT);
+    if (loop->asyncgens != NULL)
+        err = aio_loop_shutdown_asyncgens(loop);
+    if (err == 0 && loop->default_executor != NULL)
+        err = aio_loop_shutdown_default_executor(loop, EXECUTOR_TIMEOUT);
+    return err;
 }
 
 static int run_shutdown(aio_loop *loop)
@@ -236,7 +243,7 @@ static int run_shutdown(aio_loop *loop)
     aio_task *task;
     int err;
 
-    if (loop->default_executor == NULL)
+    if (loop->asyncgens == NULL && loop->default_executor == NULL)
         return 0;
     options.name = "shutdown";
     task = aio_task_new(loop, aio_site_make("shutdown", NULL, 0), shut_down, loop, &options);
