@@ -106,6 +106,7 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
     const char *debug = getenv("AIO_DEBUG");
 
     loop->is_virtual = options->clock == AIO_CLOCK_VIRTUAL;
+    loop->measures_stacks = options->measure_stacks;
     loop->slow_callback = DEFAULT_SLOW_CALLBACK;
     loop->alarm_fd = -1;
     loop->alarm_ns = UINT64_MAX;

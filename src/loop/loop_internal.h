@@ -34,7 +34,7 @@ struct aio__strand {
     aio__ctx own_context;     /* what it was given; owned */
     aio__ctx *context;        /* the current one: own_context, or one it has entered */
     uint32_t stack_size;      /* of its fiber; 0: the loop's */
-    uint32_t flags;           /* of src/task */
+    uint32_t stack_used;      /* of it, once it has ended and if the loop measures */
 };
 
 /* What src/task does for the strands of a loop. */
@@ -94,6 +94,7 @@ struct aio_loop {
     bool running; /* inside a run call */
     bool in_poll; /* libuv's callbacks are running; the dispatch follows */
     bool is_virtual;
+    bool measures_stacks;
     bool blocked; /* virtual clock: only I/O or another thread can go on */
     bool debug;
     bool log_fallback; /* a runner owns it: reports may go to standard error */

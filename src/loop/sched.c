@@ -171,12 +171,13 @@ static struct aio__fiber *strand_base(struct aio__fiber *self)
 
     do {
         struct aio__strand *strand = loop->current;
-        bool odd_size;
+        bool spare;
 
         assert(strand != NULL);
-        odd_size = strand->stack_size != 0;
+        /* What was made for one strand alone, or is measured for it, is not for the next. */
+        spare = strand->stack_size == 0 && !loop->measures_stacks;
         loop->strand_ops->main(strand); /* which may free it */
-        next = go_on_after(loop, odd_size ? NULL : self);
+        next = go_on_after(loop, spare ? self : NULL);
     } while (next == self);
 
     aio__fiber_give(self);

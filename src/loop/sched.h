@@ -17,7 +17,7 @@ static inline void aio__strand_init(struct aio__strand *strand)
     strand->error = NULL;
     strand->context = &strand->own_context;
     strand->stack_size = 0;
-    strand->flags = 0;
+    strand->stack_used = 0;
 }
 
 /*

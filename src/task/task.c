@@ -257,6 +257,8 @@ static void strand_main(struct aio__strand *strand)
     code = task->fn(task->arg, &value);
     if (AIO__UNLIKELY(task->scopes != NULL))
         code = leave_scopes(task, code);
+    if (AIO__UNLIKELY(task->fut.loop->measures_stacks))
+        strand->stack_used = (uint32_t)aio__fiber_high_water(task->fut.loop->fiber);
     end_task(task, code, value);
 }
 
