@@ -96,6 +96,9 @@ int main(int argc, char **argv)
 
     /* The loop in it is closed; its handles go when the uv_loop_t runs once more. */
     (void)uv_run(&uvloop, UV_RUN_DEFAULT);
-    (void)uv_loop_close(&uvloop);
+    if (uv_loop_close(&uvloop) < 0) {
+        fprintf(stderr, "something is still open in the uv_loop_t\n");
+        return EXIT_FAILURE;
+    }
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
