@@ -230,6 +230,26 @@ size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *ar
     }
 }
 
+void aio__future_remove_waiter(aio_future *fut, struct aio__ready *node)
+{
+    struct aio__ready *before = fut->last;
+
+    if (before == NULL)
+        return;
+    while (before->next != node) {
+        before = before->next;
+        if (before == fut->last)
+            return;
+    }
+    if (before == node) {
+        fut->last = NULL;
+        return;
+    }
+    before->next = node->next;
+    if (fut->last == node)
+        fut->last = before;
+}
+
 /* A pending future goes: nobody will call these. Strands hold what they wait for. */
 static void free_callbacks(aio_future *fut)
 {

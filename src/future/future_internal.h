@@ -99,6 +99,9 @@ static inline void aio__future_add_waiter(aio_future *fut, struct aio__ready *no
     fut->last = node;
 }
 
+/* Take a strand out of that line, if it is in it: it will not be woken any more. */
+void aio__future_remove_waiter(aio_future *fut, struct aio__ready *node);
+
 /*
  * A done callback of the library's own: runs on any stack, does little, and may be given to
  * aio_future_remove_done_callback(). It is called in any case once it is queued, also by a loop

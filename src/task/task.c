@@ -91,8 +91,11 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
         forward_cancel(task, fut);
     aio__strand_suspend(loop);
     task->waiting = NULL;
-    if (AIO__UNLIKELY(loop->closing))
+    if (AIO__UNLIKELY(loop->closing)) {
+        /* Unwound, not woken: others may hold the future longer than the task lives. */
+        aio__future_remove_waiter(fut, &task->strand.ready);
         return refuse(task);
+    }
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
         return cancel_outcome(task, fut);
     return 0;

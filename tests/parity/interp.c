@@ -171,7 +171,7 @@ aio_future *awaitable_arg(struct frame *frame, const struct arg *arg, bool named
     if (arg->body == NULL)
         return future_arg(frame, arg);
     if (named)
-        options.name = arena_format(&player->arena, "Task-%u", ++player->implicit_tasks);
+        options.name = implicit_name(player);
     coroutine = aio_coroutine_new(run_coroutine, arg->body, &options);
     keep(player, coroutine, unref_future);
     if (named)

@@ -70,7 +70,7 @@ static const struct arg_type arg_types[] = {
 };
 
 static const struct level *const levels[] = {
-    &level_core, &level_tasks, &level_compounds, &level_sync, &level_context,
+    &level_core, &level_tasks, &level_compounds, &level_sync, &level_context, &level_generators,
 };
 
 static struct statement *parse_statements(struct parser *parser, const char *closers);

@@ -21,10 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bodies are run by recursion, and sanitizers make frames large. */
-#define STACK_BYTES (256u * 1024u)
 /* A program of the corpora deadlocks three times at most. */
 #define MAX_DEADLOCKS 20
+#define SHUTDOWN_NAME "shutdown"
 
 /* ---- The trace ----------------------------------------------------------------------- */
 
@@ -181,6 +180,30 @@ int task_names(struct player *player, const char **ret_names, size_t *ret_count)
     return 0;
 }
 
+const char *implicit_name(struct player *player)
+{
+    if (player->shutting_down)
+        return SHUTDOWN_NAME;
+    return arena_format(&player->arena, "Task-%u", ++player->implicit_tasks);
+}
+
+/* The task factory: tasks that the library makes by itself get their name here. */
+static aio_task *make_task(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
+                           const aio_task_options *options, void *factory_arg)
+{
+    struct player *player = factory_arg;
+    aio_task_options named = AIO_TASK_OPTIONS_INIT;
+    aio_task *task;
+
+    if (options != NULL)
+        named = *options;
+    if (named.name == NULL)
+        named.name = implicit_name(player);
+    task = aio_task_new(loop, site, fn, arg, &named);
+    label_set(player, task, named.name);
+    return task;
+}
+
 /* ---- Times --------------------------------------------------------------------------- */
 
 long time_to_us(struct player *player, double when)
@@ -320,6 +343,28 @@ static int shut_tasks_down(struct player *player)
     return code;
 }
 
+/* The coroutine that closes the generators which were left half way. */
+static int close_generators(void *arg, void **ret_result)
+{
+    struct player *player = arg;
+
+    return aio_loop_shutdown_asyncgens(player->loop);
+}
+
+static int shut_generators_down(struct player *player)
+{
+    aio_task_options options = AIO_TASK_OPTIONS_INIT;
+    aio_coroutine *closing;
+    int code;
+
+    player->shutting_down = true;
+    options.name = SHUTDOWN_NAME;
+    closing = aio_coroutine_new(close_generators, player, &options);
+    code = aio_loop_run_until_complete(player->loop, closing, NULL);
+    aio_future_unref(closing);
+    return code;
+}
+
 static void run_shutdown(struct player *player)
 {
     const char *names = "-";
@@ -329,6 +374,8 @@ static void run_shutdown(struct player *player)
     say(player, "shutdown %s", names);
     if (code == 0)
         code = shut_tasks_down(player);
+    if (code == 0 && player->has_generators)
+        code = shut_generators_down(player);
     if (code < 0)
         say(player, "the shutdown failed: %s", aio_error_name(code));
     say(player, "end");
@@ -347,6 +394,7 @@ static bool player_open(struct player *player, struct text *trace)
     player->start = aio_loop_time(player->loop);
     aio_set_event_loop(player->loop);
     aio_loop_set_exception_handler(player->loop, on_report, player);
+    aio_loop_set_task_factory(player->loop, make_task, player);
     aio_testing_on_blocked(player->loop, on_deadlock, player);
     return true;
 }

@@ -9,7 +9,8 @@
  *   parse.c     text to tree              player.c     the run, from main to shutdown
  *   interp.c    frames, blocks, plain statements, and what ops share
  *   tasks.c     level 1                   compounds.c  level 2
- *   sync.c      level 3                   context.c    level 4
+ *   sync.c      level 3                   context.c    level 4, but for
+ *   starve.c    allocations that fail     generators.c its generators
  */
 #ifndef PARITY_PLAYER_H
 #define PARITY_PLAYER_H
@@ -17,6 +18,9 @@
 #include "program.h"
 
 #include <aio/aio.h>
+
+/* Of a task or generator: bodies are run by recursion, and sanitizers make frames large. */
+#define STACK_BYTES (256u * 1024u)
 
 /** Something to drop when the run is over. */
 struct kept {
@@ -38,9 +42,11 @@ struct player {
     struct text *trace;  /* where lines go; borrowed */
     struct text unheard; /* where they go when the run is over */
     bool quiet;
+    bool has_generators; /* some were made: the shutdown closes them */
     aio_loop *loop;
     double start; /* the loop's time at the beginning, which the trace calls 0 */
     unsigned implicit_tasks;
+    bool shutting_down; /* generators are being closed */
     unsigned deadlocks;
     struct kept *kept; /* newest first */
     struct label *labels;
@@ -78,6 +84,8 @@ void bind(struct player *player, struct slot *slot, enum slot_kind kind, void *o
 /* bind() for futures, which get the slot's name as label. */
 void bind_future(struct player *player, struct slot *slot, aio_future *future);
 
+/* A name for a task that the program gives none: Task-N. */
+const char *implicit_name(struct player *player);
 /* Remember under which name a future was made; only the first name counts. */
 void label_set(struct player *player, const aio_future *future, const char *name);
 const char *label_of(struct player *player, aio_future *future);

@@ -152,11 +152,12 @@ struct level {
     const struct op *declarations;
 };
 
-extern const struct level level_core;      /* interp.c: blocks and plain statements */
-extern const struct level level_tasks;     /* tasks.c: level 1 */
-extern const struct level level_compounds; /* compounds.c: level 2 */
-extern const struct level level_sync;      /* sync.c: level 3 */
-extern const struct level level_context;   /* context.c: level 4 */
+extern const struct level level_core;       /* interp.c: blocks and plain statements */
+extern const struct level level_tasks;      /* tasks.c: level 1 */
+extern const struct level level_compounds;  /* compounds.c: level 2 */
+extern const struct level level_sync;       /* sync.c: level 3 */
+extern const struct level level_context;    /* context.c: level 4 */
+extern const struct level level_generators; /* generators.c: level 4 */
 
 struct program {
     struct arena *arena;

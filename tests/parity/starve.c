@@ -61,28 +61,38 @@ static void drop_raised(void)
     aio_exception_unref(aio_error_catch(aio_raise(AIO_EVALUE, "the last one")));
 }
 
+/* Play with the nth allocation failing. False if there are not so many. */
+static bool play_short(const char *program, size_t nth, struct text *trace, struct text *error,
+                       bool *ret_played)
+{
+    bool failed;
+
+    text_clear(trace);
+    text_clear(error);
+    countdown = nth;
+    *ret_played = play(program, trace, error);
+    failed = countdown == 0;
+    countdown = 0;
+    drop_raised();
+    return failed;
+}
+
 bool starve(const char *program, struct text *trace, struct text *error)
 {
-    size_t before = live;
     size_t nth;
+    size_t before = live;
+    bool played;
 
-    for (nth = 1;; nth++) {
-        bool played;
-        bool failed;
-
-        text_clear(trace);
-        text_clear(error);
-        countdown = nth;
-        played = play(program, trace, error);
-        failed = countdown == 0;
-        countdown = 0;
-        drop_raised();
+    for (nth = 1; play_short(program, nth, trace, error, &played); nth++) {
+        if (live == before)
+            continue;
+        /* The thread may have made something that it keeps; what leaks, leaks again. */
+        before = live;
+        play_short(program, nth, trace, error, &played);
         if (live != before) {
             text_format(error, "%zu blocks left when allocation %zu failed", live - before, nth);
-            live = before;
             return false;
         }
-        if (!failed)
-            return played;
     }
+    return played;
 }
