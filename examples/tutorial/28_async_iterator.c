@@ -2,14 +2,17 @@
 /*
  * 28_async_iterator.c - an `async for` over an iterator of one's own
  *
- * The next item comes from a function that may wait, and AIO_ESTOP is the normal end.
+ * An iterator begins with aio_iterator, which knows how to get the next item. That may wait,
+ * and AIO_ESTOP is the normal end.
  */
 #include <aio/aio.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* 自定义异步迭代器（同时也是异步可迭代对象） */
 struct reader {
+    aio_iterator base;
     int count;
 };
 
@@ -21,26 +24,30 @@ static int reader_readline(struct reader *reader, int *ret_value)
     return 0;
 }
 
-static int reader_anext(struct reader *reader, int *ret_item)
+static int reader_anext(aio_iterator *it, void **ret_item)
 {
+    struct reader *self = (struct reader *)it;
     int value;
-    int err = reader_readline(reader, &value);
+    int err = reader_readline(self, &value);
 
     if (err < 0)
         return err;
     if (value == 0)
         return AIO_ESTOP;
-    *ret_item = value;
+    *ret_item = (void *)(intptr_t)value;
     return 0;
 }
 
+static const aio_iterator_ops reader_ops = {.size = sizeof(reader_ops), .next = reader_anext};
+
 static int async_main(void *arg, void **ret_result)
 {
-    struct reader obj = {0};
-    int item, err;
+    struct reader obj = {{&reader_ops}, 0};
+    void *item;
+    int err;
 
-    while ((err = reader_anext(&obj, &item)) == 0)
-        printf("%d\n", item);
+    while ((err = aio_anext(&obj.base, &item)) == 0)
+        printf("%d\n", (int)(intptr_t)item);
     return err == AIO_ESTOP ? 0 : err;
 }
 

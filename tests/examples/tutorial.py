@@ -35,8 +35,15 @@ RESULT = 'IO请求结束，结果为： 返回值'
 
 # Program: its lines, and the earliest time of its end.
 EXPECTED = {
+    '01_greenlet': (at(0, '1', '3', '2', '4'), 0),
+    '03_yield_from_bounded': (at(0, '1', '3', '4', '2', 'a', 'inner got S', 'b',
+                                 'inner caught V', 'outer got returned', 'c',
+                                 'StopIteration'), 0),
     '04_asyncio_decorator': (TOGETHER, 2),
     '05_async_await': (TOGETHER, 2),
+    '08_event_loop_pseudo': (at(0, 'task1 0', 'task2 0', 'task3 0', 'task1 done', 'task2 1',
+                                'task3 1', 'task2 done', 'task3 2', 'task3 done',
+                                'loop ends'), 0),
     '09_event_loop': (at(0, 'task1 start', 'task2 start', 'task3 start') +
                       at(0.1, 'task3 end') + at(0.2, 'task2 end') + at(0.3, 'task1 end'), 0.3),
     '10_coroutine_object': (at(0, 'CORO_CREATED', 'CORO_CLOSED'), 0),
@@ -166,10 +173,26 @@ def check_interrupted(program):
     return problems
 
 
+def check_recursion(program):
+    """It goes on as far as Python's recursion limit, then fails as Python does."""
+    process = start(program)
+    output, errors = process.communicate(timeout=LATE)
+    problems = []
+    if output != '1\n3\n' * 499 + '1\n':
+        problems.append(f'{output.count(chr(10))} lines, from {output[:40]!r}')
+    if errors != 'RecursionError: maximum recursion depth exceeded\n':
+        problems.append(f'on standard error: {errors!r}')
+    if process.returncode != 1:
+        problems.append(f'exit status {process.returncode}, wanted 1')
+    return problems
+
+
 def main():
     name, program = sys.argv[1:]
     if name == '19_future1':
         problems = check_interrupted(program)
+    elif name == '02_yield_from':
+        problems = check_recursion(program)
     else:
         problems = [problem for variant in EXPECTED if variant.split()[0] == name
                     for problem in check_lines(variant, program)]
