@@ -56,6 +56,15 @@
 #define AIO_DEFINE_AUTO(type)
 #endif
 
+/**
+ * Hand on something constant, a string literal above all, where the library has `void *`:
+ * `*ret_result = aio_constant("done");`. Whoever gets it must not write to it.
+ */
+static inline void *aio_constant(const void *value)
+{
+    return (void *)(uintptr_t)value;
+}
+
 /** A time that never comes: no timeout, no deadline. */
 #define AIO_FOREVER (__builtin_inf())
 

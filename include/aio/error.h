@@ -152,7 +152,8 @@ AIO_API int aio_raise_exception(aio_exception *error);
  * @param code  The negative code returned.
  * @return The object raised with that code, or a bare one of that code if none
  *         travels with it. Returned: drop it with aio_exception_unref(). Never NULL:
- *         when memory is short, the immortal object of AIO_ENOMEM.
+ *         when memory is short, the immortal object of AIO_ENOMEM. It travels no more: ask it
+ *         for its message, not aio_error_text().
  * Suspends: no.    Thread: any.    asyncio: except ... as exc    Since: 0.1
  */
 AIO_API aio_exception *aio_error_catch(int code);

@@ -50,6 +50,25 @@ AIO_API int aio_run(aio_coro_fn fn, void *arg, void **ret_value);
 AIO_API int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value);
 #define aio_run(fn, arg, ret_value) aio_run_at(AIO_SITE(fn), (fn), (arg), (ret_value))
 
+/**
+ * aio_run() as the whole of main(): what a Python program does after its last line.
+ *
+ *     int main(void)
+ *     {
+ *         return aio_main(async_main, NULL);
+ *     }
+ *
+ * An error that comes out of @p fn is written to standard error with its place and causes. After
+ * Ctrl-C the process dies of SIGINT, so that a shell sees it.
+ *
+ * @return EXIT_SUCCESS or EXIT_FAILURE.
+ * Suspends: no (it blocks the thread).   asyncio: asyncio.run(main())   Since: 0.1
+ */
+AIO_API int aio_main(aio_coro_fn fn, void *arg);
+/** What the macro calls. Since: 0.1 */
+AIO_API int aio_main_at(aio_site site, aio_coro_fn fn, void *arg);
+#define aio_main(fn, arg) aio_main_at(AIO_SITE(fn), (fn), (arg))
+
 /** One loop and one context for several runs. */
 typedef struct aio_runner aio_runner;
 

@@ -7,9 +7,10 @@
  *     err = aio_taskgroup_enter(group);
  *     if (err < 0)
  *         return err;
- *     aio_taskgroup_create_task(group, fetch, &a);
- *     aio_taskgroup_create_task(group, fetch, &b);
- *     err = aio_taskgroup_exit(group, 0);
+ *     err = aio_taskgroup_start(group, fetch, &a);
+ *     if (err == 0)
+ *         err = aio_taskgroup_start(group, fetch, &b);
+ *     err = aio_taskgroup_exit(group, err);
  *
  * The first child that fails cancels the others and the body; leaving the block waits for
  * all of them and gives the errors as one group.
@@ -67,12 +68,23 @@ AIO_API int aio_taskgroup_exit(aio_taskgroup *group, int code);
  * Suspends: no.   asyncio: TaskGroup.create_task()               Since: 0.1
  */
 AIO_API aio_task *aio_taskgroup_create_task(aio_taskgroup *group, aio_coro_fn fn, void *arg);
+/**
+ * The same for a child that nobody asks for by itself: the group holds it, and tells of its
+ * error.
+ *
+ * @return 0, or the code for which aio_taskgroup_create_task() gives NULL.   Since: 0.1
+ */
+AIO_API int aio_taskgroup_start(aio_taskgroup *group, aio_coro_fn fn, void *arg);
 /** The same with options. Since: 0.1 */
 AIO_API aio_task *aio_taskgroup_create_task_with(aio_taskgroup *group, aio_coro_fn fn, void *arg,
                                                  const aio_task_options *options);
 /** What the macros call. Since: 0.1 */
 AIO_API aio_task *aio_taskgroup_create_task_at(aio_site site, aio_taskgroup *group, aio_coro_fn fn,
                                                void *arg, const aio_task_options *options);
+/** Likewise. Since: 0.1 */
+AIO_API int aio_taskgroup_start_at(aio_site site, aio_taskgroup *group, aio_coro_fn fn, void *arg);
+#define aio_taskgroup_start(group, fn, arg)                                                        \
+    aio_taskgroup_start_at(AIO_SITE(fn), (group), (fn), (arg))
 #define aio_taskgroup_create_task(group, fn, arg)                                                  \
     aio_taskgroup_create_task_at(AIO_SITE(fn), (group), (fn), (arg), NULL)
 #define aio_taskgroup_create_task_with(group, fn, arg, options)                                    \

@@ -230,12 +230,28 @@ aio_task *aio_taskgroup_create_task_at(aio_site site, aio_taskgroup *group, aio_
     return task;
 }
 
+int aio_taskgroup_start_at(aio_site site, aio_taskgroup *group, aio_coro_fn fn, void *arg)
+{
+    aio_task *task = aio_taskgroup_create_task_at(site, group, fn, arg, NULL);
+
+    if (task == NULL)
+        return aio__null_future();
+    aio_future_unref(task);
+    return 0;
+}
+
+#undef aio_taskgroup_start
 #undef aio_taskgroup_create_task
 #undef aio_taskgroup_create_task_with
 
 aio_task *aio_taskgroup_create_task(aio_taskgroup *group, aio_coro_fn fn, void *arg)
 {
     return aio_taskgroup_create_task_at(aio_site_make(NULL, NULL, 0), group, fn, arg, NULL);
+}
+
+int aio_taskgroup_start(aio_taskgroup *group, aio_coro_fn fn, void *arg)
+{
+    return aio_taskgroup_start_at(aio_site_make(NULL, NULL, 0), group, fn, arg);
 }
 
 aio_task *aio_taskgroup_create_task_with(aio_taskgroup *group, aio_coro_fn fn, void *arg,
