@@ -93,11 +93,10 @@ int aio_condition_exit(aio_condition *cond, int code)
 
 /*
  * Take the lock back. Gives the code to leave with: of the last cancellation that came
- * meanwhile, or else `code`, with the error object it came with.
+ * meanwhile, or else `code`, whose exception object travels on with it.
  */
 static int take_back(aio_lock *lock, int code)
 {
-    aio_exception *error = code < 0 ? aio_error_catch(code) : NULL;
     int err;
 
     while ((err = aio_lock_acquire(lock)) < 0) {
@@ -108,15 +107,9 @@ static int take_back(aio_lock *lock, int code)
         if (err == 0)
             continue;
         code = err;
-        aio_exception_unref(error);
-        error = aio_error_catch(code);
         if (code != AIO_ECANCELLED)
             break; /* the loop is being closed: waiting is over for good */
     }
-    /* An object of another code is the one that stands for a shortage of memory. */
-    if (aio_exception_code(error) == code)
-        (void)aio_raise_exception(error);
-    aio_exception_unref(error);
     return code;
 }
 

@@ -152,9 +152,8 @@ static int put_waiting(aio_queue *queue, void *item)
             return err;
     }
     err = aio_queue_put_nowait(queue, item);
-    if (err < 0)
-        (void)aio__line_wake(&queue->putters,
-                             1); /* no memory: the place we were woken for stays free */
+    if (err < 0) /* no memory: the place we were woken for is the next one's */
+        (void)aio__line_wake(&queue->putters, 1);
     return err;
 }
 

@@ -224,6 +224,27 @@ static void getter_cancelled_while_it_sleeps_leaves_the_line(void **state)
     fx_assert_trace(f, "A got ! CancelledError, B got 1");
 }
 
+/* S102: it is not the one the item was announced to */
+static void getter_cancelled_while_another_is_awake_for_the_item_wakes_nobody(void **state)
+{
+    struct fixture *f = *state;
+    aio_queue *queue = use_queue(f, 0);
+    aio_task *b;
+
+    (void)fx_spawn(f, "A", get_one);
+    b = fx_spawn(f, "B", get_one);
+    (void)fx_spawn(f, "C", get_one);
+    (void)fx_spawn(f, "D", get_one);
+    fx_settle(f);
+    (void)aio_task_cancel(b, NULL); /* B hears of it before A, woken now, can take the item */
+    put(queue, 1);
+    fx_settle(f);
+    fx_assert_trace(f, "B got ! CancelledError, A got 1");
+    put(queue, 2); /* had C been woken in vain, it would stand behind D now */
+    fx_settle(f);
+    fx_assert_trace(f, "C got 2");
+}
+
 /* --- putters --------------------------------------------------------------------------- */
 
 /* S101 */
@@ -551,6 +572,28 @@ static void queue_lives_for_as_long_as_somebody_waits_at_it(void **state)
     fx_assert_trace(f, "A got 1");
 }
 
+static int drop_and_get(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+    aio_queue *queue = f->subject;
+
+    f->subject = NULL;
+    (void)get(queue);
+    aio_queue_unref(queue);
+    return 0;
+}
+
+static void queue_lives_for_as_long_as_somebody_waits_to_put(void **state)
+{
+    struct fixture *f = *state;
+
+    put(use_queue(f, 1), 0);
+    (void)fx_spawn(f, "P1", put_one);
+    (void)fx_spawn(f, "B", drop_and_get);
+    fx_settle(f);
+    fx_assert_trace(f, "P1 put");
+}
+
 static int produce(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
@@ -615,6 +658,7 @@ int main(void)
         TEST(getter_cancelled_after_it_was_woken_passes_the_item_on),
         TEST(getter_cancelled_after_its_item_was_taken_wakes_nobody),
         TEST(getter_cancelled_while_it_sleeps_leaves_the_line),
+        TEST(getter_cancelled_while_another_is_awake_for_the_item_wakes_nobody),
         TEST(putters_are_woken_in_the_order_in_which_they_came),
         TEST(putter_runs_one_iteration_after_the_get),
         TEST(putter_that_was_woken_loses_the_place_to_who_comes_first),
@@ -632,6 +676,7 @@ int main(void)
         TEST(queue_that_tasks_of_one_loop_wait_at_refuses_those_of_another),
         TEST(queue_is_waited_at_by_tasks_only),
         TEST(queue_lives_for_as_long_as_somebody_waits_at_it),
+        TEST(queue_lives_for_as_long_as_somebody_waits_to_put),
         TEST(queue_survives_every_shortage_of_memory),
     };
 
