@@ -5,6 +5,7 @@
 #ifndef AIO_AS_COMPLETED_H
 #define AIO_AS_COMPLETED_H
 
+#include <aio/iterator.h>
 #include <aio/task.h>
 
 AIO_BEGIN_DECLS
@@ -53,6 +54,10 @@ AIO_API int aio_as_completed_next(aio_as_completed *iterator, aio_future **ret_f
  * asyncio: `for next in as_completed(): await next`              Since: 0.1
  */
 AIO_API int aio_as_completed_await_next(aio_as_completed *iterator, void **ret_value);
+
+/** For aio_anext(), whose items are those of aio_as_completed_next(); borrowed, valid as long as
+ *  the iteration. NULL for NULL. Since: 0.1 */
+AIO_API aio_iterator *aio_as_completed_iterator(aio_as_completed *iterator);
 
 /** How many are still to be handed out. Since: 0.1 */
 AIO_API size_t aio_as_completed_left(const aio_as_completed *iterator);

@@ -3,7 +3,12 @@
  * context.h - context variables: values that follow a task and its callbacks
  *
  * Every task runs in a copy of its creator's context, every callback in a copy of the one
- * it was registered in. Copying costs the same whatever it holds.
+ * it was registered in. Copying costs the same whatever it holds. A thread that runs neither
+ * has a context of its own.
+ *
+ * Variables, and the values in contexts, may be shared by threads: a value is freed in the
+ * thread that drops the last context or token holding it. A context object, and a token, belong
+ * to one thread at a time.
  */
 #ifndef AIO_CONTEXT_H
 #define AIO_CONTEXT_H
@@ -24,7 +29,7 @@ typedef struct aio_token aio_token;
  * @param name  Copied.
  * @param type  How to free and print its values; borrowed for ever. NULL: neither.
  * @return Returned: aio_contextvar_unref() it; contexts that hold a value keep it. NULL when
- *         memory is short.
+ *         memory is short; functions that take a variable give AIO_ENOMEM for that NULL.
  * Thread: any.   asyncio: contextvars.ContextVar(name)           Since: 0.1
  */
 AIO_API aio_contextvar *aio_contextvar_new(const char *name, const aio_type *type);

@@ -90,9 +90,9 @@ AIO_API aio_generator *aio_generator_new_at(aio_site site, aio_generator_fn fn, 
 /** Take another reference. Since: 0.1 */
 AIO_API aio_generator *aio_generator_ref(aio_generator *generator);
 /**
- * Drop a reference; NULL is allowed. The last one closes the generator; an error that comes of
- * it is logged, and a body that yields again loses its frames without being unwound.
- * Since: 0.1
+ * Drop a reference; NULL is allowed. The last one closes the generator, inside this call; an
+ * error that comes of it is logged, and a body that yields again loses its frames without being
+ * unwound. Since: 0.1
  */
 AIO_API void aio_generator_unref(aio_generator *generator);
 AIO_DEFINE_AUTO(aio_generator)

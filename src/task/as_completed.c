@@ -21,6 +21,7 @@ struct getter {
 
 struct aio_as_completed {
     struct aio__fan fan;
+    aio_iterator iterator;
     size_t refs;
     aio_loop *loop;
     aio_handle *timeout; /* may be NULL */
@@ -114,6 +115,18 @@ static int watch_all(aio_as_completed *it, double timeout)
     return err;
 }
 
+static int next_item(aio_iterator *iterator, void **ret_item)
+{
+    aio_future *fut = NULL;
+    int err = aio_as_completed_next(aio__container_of(iterator, aio_as_completed, iterator), &fut);
+
+    if (err == 0)
+        *ret_item = fut;
+    return err;
+}
+
+static const aio_iterator_ops iterator_ops = {.size = sizeof(iterator_ops), .next = next_item};
+
 aio_as_completed *aio_as_completed_new(aio_future *const *awaitables, size_t count, double timeout)
 {
     aio_loop *loop = aio__loop_or_current(NULL);
@@ -134,6 +147,7 @@ aio_as_completed *aio_as_completed_new(aio_future *const *awaitables, size_t cou
     it->loop = loop;
     it->fan.on_done = one_is_done;
     it->fan.release = release;
+    it->iterator.ops = &iterator_ops;
     it->line = aio_calloc(count == 0 ? 1 : count, sizeof(aio_future *));
     err = it->line == NULL ? AIO_ENOMEM
                            : aio__fan_collect(awaitables, count, &loop, it->futs, &it->count);
@@ -206,4 +220,9 @@ int aio_as_completed_await_next(aio_as_completed *it, void **ret_value)
     int err = aio_as_completed_next(it, &fut);
 
     return err < 0 ? err : aio_future_result(fut, ret_value);
+}
+
+aio_iterator *aio_as_completed_iterator(aio_as_completed *it)
+{
+    return it == NULL ? NULL : &it->iterator;
 }

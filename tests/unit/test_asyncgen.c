@@ -674,6 +674,41 @@ static void iterator_without_operations_is_a_type_error(void **state)
     assert_int_equal(aio_anext(&iterators[1], NULL), AIO_ETYPE);
 }
 
+static int sleep_for(void *arg, void **ret_result)
+{
+    *ret_result = arg;
+    return aio_sleep((double)(intptr_t)arg);
+}
+
+static int iterate_as_completed(void *arg, void **ret_result)
+{
+    aio_task *tasks[3];
+    aio_as_completed *outcomes;
+    void *item = NULL;
+    int err;
+
+    for (intptr_t i = 0; i < 3; i++)
+        tasks[i] = aio_create_task(sleep_for, (void *)(3 - i));
+    outcomes = aio_as_completed_new(tasks, 3, AIO_FOREVER);
+    while ((err = aio_anext(aio_as_completed_iterator(outcomes), &item)) == 0) {
+        void *value = NULL;
+
+        (void)aio_future_result(item, &value);
+        note_number((intptr_t)value);
+    }
+    aio_as_completed_unref(outcomes);
+    for (size_t i = 0; i < 3; i++)
+        aio_future_unref(tasks[i]);
+    return err == AIO_ESTOP ? 0 : err;
+}
+
+static void as_completed_is_an_iterator(void **state)
+{
+    assert_null(aio_as_completed_iterator(NULL));
+    assert_int_equal(run(iterate_as_completed, NULL), 0);
+    assert_string_equal(trace, "1 2 3");
+}
+
 /* --- memory ---------------------------------------------------------------------------- */
 
 static int iterate_and_drop(void *arg, void **ret_result)
@@ -748,6 +783,7 @@ int main(void)
         TEST(runner_closes_generators_at_its_end),
         TEST(iterator_of_the_programs_own_ends_with_stop),
         TEST(iterator_without_operations_is_a_type_error),
+        TEST(as_completed_is_an_iterator),
         TEST(asyncgens_survive_every_shortage_of_memory),
     };
 
