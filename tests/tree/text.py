@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 LICENCE = 'SPDX-License-Identifier: MIT'
-SOURCE = {'.c', '.h', '.S', '.cc', '.py', '.sh', '.map', '.build', '.gdb', '.pyx', '.js', '.css'}
+SOURCE = {'.c', '.h', '.S', '.cc', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.pyx', '.js',
+          '.css'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
                    '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict'}
 EXACT = {'.txt', '.tsv', '.csv', '.pem', '.svg'}  # data: blanks may matter
