@@ -61,6 +61,7 @@ chapter() {
     running=()
     for line; do
         name=${line%% *}
+        : >"$work/$name" # now, not when the program in the background gets to it
         "$examples/tutorial/$name" >"$work/$name" 2>&1 &
         running+=($!)
     done
