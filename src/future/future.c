@@ -36,9 +36,8 @@ void aio__future_init(aio_future *fut, aio_loop *loop, const struct aio__future_
     fut->flags = 0;
     fut->kind_flags = 0;
     fut->code = 0;
-    fut->value = NULL;
-    fut->type = NULL;
     fut->error = NULL;
+    fut->type = NULL;
     fut->last = NULL;
 }
 
@@ -90,9 +89,10 @@ void aio__future_free(aio_future *fut)
     }
     if (AIO__UNLIKELY(fut->last != NULL))
         free_callbacks(fut);
-    if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
+    if (fut->state != AIO__FUTURE_FINISHED)
+        aio_exception_unref(fut->error);
+    else if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
-    aio_exception_unref(fut->error);
     if (ops->dispose != NULL)
         ops->dispose(fut);
     if (ops->size != 0) /* else dispose has freed what the future is part of */

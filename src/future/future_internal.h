@@ -63,11 +63,14 @@ struct aio_future {
     uint32_t refs;
     uint8_t state;
     uint8_t flags;
-    uint16_t kind_flags;     /* of the kind */
-    int code;                /* FAILED: its error's code */
-    void *value;             /* FINISHED: destroyed by type */
-    const aio_type *type;    /* may be NULL */
-    aio_exception *error;    /* FAILED, CANCELLED: may be NULL; tasks: the message to come */
+    uint16_t kind_flags; /* of the kind */
+    int code;            /* FAILED: its error's code */
+    union {
+        void *value;          /* FINISHED: destroyed by type */
+        aio_exception *error; /* FAILED, CANCELLED: may be NULL; PENDING, of a task: the message
+                                 of the cancellation to come */
+    };
+    const aio_type *type;    /* FINISHED: may be NULL */
     struct aio__ready *last; /* PENDING: who waits, as a ring; NULL: nobody */
     struct aio__done first;  /* saves most futures an allocation */
 };
