@@ -46,7 +46,7 @@ struct stream_transport {
     bool paused;
     bool eof_written;
     bool connected;                 /* connection_made was called */
-    bool handle_gone; /* libuv is done with the handle */
+    bool handle_gone;               /* libuv is done with the handle */
     bool reads_into;                /* the protocol has buffers of its own */
     struct sockaddr_storage *names; /* peer's, own; read when asked for */
 };
