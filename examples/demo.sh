@@ -74,6 +74,18 @@ chapter() {
 }
 
 chapter \
+    '01_greenlet two functions on stacks of their own switch to each other by hand' \
+    '03_yield_from_bounded generators: yield, yield from, send, throw and the return value' \
+    '08_event_loop_pseudo a loop of a few lines that runs generators in turns'
+
+title 02_yield_from 'generators that delegate to each other for ever, up to the limit'
+status=0
+"$examples/tutorial/02_yield_from" >"$work/02_yield_from" 2>"$work/errors" || status=$?
+indent <"$work/02_yield_from"
+indent <"$work/errors"
+((status == 1)) || fail "exit status $status, not 1 for a RecursionError"
+
+chapter \
     '04_asyncio_decorator two coroutines wait 2 s at the same time, on a loop made by hand' \
     '05_async_await the same on the current loop of the thread' \
     '09_event_loop tasks start in the order they were made and end in that of their times' \
@@ -93,7 +105,7 @@ chapter \
 
 chapter \
     '20_future2 a future that another task finishes' \
-    '28_async_iterator async for: a function that gives the next item, and AIO_ESTOP' \
+    "28_async_iterator async for: an iterator of the program's own, and AIO_ESTOP" \
     '29_async_context_manager async with: enter and exit, which may wait too' \
     '30_uvloop_policy the same program in a uv_loop_t of its own'
 
