@@ -10,8 +10,9 @@
 #include <stdio.h>
 
 static const struct bench *const tables[] = {
-    bench_switch,    bench_spawn,  bench_yield,  bench_pingpong, bench_gather,
-    bench_call_soon, bench_timers, bench_cancel, bench_threads,  NULL,
+    bench_switch,  bench_spawn,     bench_yield,    bench_pingpong, bench_gather, bench_call_soon,
+    bench_timers,  bench_cancel,    bench_threads,  bench_lock,     bench_queue,  bench_event,
+    bench_context, bench_generator, bench_greenlet, NULL,
 };
 
 struct visit {

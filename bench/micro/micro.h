@@ -21,6 +21,12 @@ extern const struct bench bench_call_soon[];
 extern const struct bench bench_timers[];
 extern const struct bench bench_cancel[];
 extern const struct bench bench_threads[];
+extern const struct bench bench_lock[];
+extern const struct bench bench_queue[];
+extern const struct bench bench_event[];
+extern const struct bench bench_context[];
+extern const struct bench bench_generator[];
+extern const struct bench bench_greenlet[];
 
 /* An empty coroutine that counts its runs in the uint64_t it is given. */
 int micro_count(void *arg, void **ret_result);
