@@ -167,6 +167,16 @@ AIO_API aio_exception *aio_error_catch(int code);
  */
 AIO_API const char *aio_error_text(int code);
 
+/**
+ * Why the thread's last constructor that failed gave NULL. What takes objects answers a NULL with
+ * the same code, so that one check where the object is used is enough; this is for those who look
+ * at once.
+ *
+ * @return A negative code; 0 if none has failed in this thread.
+ * Suspends: no.    Thread: any.                                  Since: 0.1
+ */
+AIO_API int aio_last_failure(void);
+
 /** @name Error objects
  *  Immutable, counted without locks: an object belongs to one thread at a time. @{ */
 

@@ -119,6 +119,9 @@ AIO_API int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *
  */
 AIO_API size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *arg);
 
+/** The type of the result, for a finished one that was given a type; else NULL. Since: 0.1 */
+AIO_API const aio_type *aio_future_get_type(const aio_future *fut);
+
 /** The loop it belongs to, borrowed; NULL for NULL.   asyncio: Future.get_loop()   Since: 0.1 */
 AIO_API aio_loop *aio_future_get_loop(const aio_future *fut);
 

@@ -22,6 +22,9 @@ typedef struct aio_outcomes {
     const aio_outcome *items;
 } aio_outcomes;
 
+/** The type of such a result: prints how many. */
+AIO_API extern const aio_type aio_type_outcomes;
+
 /** For aio_gather(): errors of children become outcomes instead of ending the gather. */
 #define AIO_RETURN_EXCEPTIONS 1u
 

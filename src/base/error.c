@@ -251,3 +251,27 @@ aio_exception *aio_exception_member(const aio_exception *error, size_t index)
 {
     return error == NULL || index >= error->member_count ? NULL : error->members[index];
 }
+
+/* --- NULL in the place of an object ------------------------------------------------------ */
+
+static _Thread_local int last_failure;
+
+void *aio__failed(int code)
+{
+    last_failure = code;
+    return NULL;
+}
+
+int aio__noted_failure(void)
+{
+    int code = last_failure;
+
+    if (code == 0)
+        return aio_raise(AIO_ETYPE, "an object is required, not NULL");
+    return code;
+}
+
+int aio_last_failure(void)
+{
+    return last_failure;
+}

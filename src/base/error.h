@@ -6,6 +6,7 @@
 #define AIO__ERROR_H
 
 #include <aio/error.h>
+#include <assert.h>
 
 /*
  * Hang data on an error just made, before anybody else has it: the bytes of an
@@ -17,6 +18,20 @@ void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(voi
 
 /* The code that is returned next travels alone: drop what was raised before. */
 void aio__error_forget(void);
+
+/* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
+void *aio__failed(int code);
+
+/* What a NULL in the place of an object stands for: the failure of its constructor. Raised, if
+ * nobody has raised it. */
+int aio__noted_failure(void);
+static inline int aio__null_future(void)
+{
+    int code = aio__noted_failure();
+
+    assert(code < 0);
+    return code;
+}
 
 /* The data, borrowed; NULL if none was set. */
 void *aio__error_detail(const aio_exception *error);

@@ -489,21 +489,7 @@ aio_loop *aio_future_get_loop(const aio_future *fut)
     return fut == NULL ? NULL : fut->loop;
 }
 
-/* --- NULL in the place of a future ----------------------------------------------------- */
-
-static _Thread_local int last_failure;
-
-void *aio__failed(int code)
+const aio_type *aio_future_get_type(const aio_future *fut)
 {
-    last_failure = code;
-    return NULL;
-}
-
-int aio__noted_failure(void)
-{
-    int code = last_failure;
-
-    if (code == 0)
-        return aio_raise(AIO_ETYPE, "an awaitable is required, not NULL");
-    return code;
+    return fut != NULL && fut->state == AIO__FUTURE_FINISHED ? fut->type : NULL;
 }

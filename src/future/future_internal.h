@@ -9,6 +9,7 @@
 #ifndef AIO__FUTURE_INTERNAL_H
 #define AIO__FUTURE_INTERNAL_H
 
+#include "base/error.h"
 #include "loop/loop_internal.h"
 
 #include <aio/error.h>
@@ -117,19 +118,6 @@ int aio__future_raise(aio_future *fut);
 
 /* The error of a cancelled future, as asyncio makes it afresh: raises it. */
 int aio__future_raise_cancelled(aio_future *fut);
-
-/* What a NULL in the place of a future stands for: the failure of its constructor. */
-int aio__noted_failure(void);
-static inline int aio__null_future(void)
-{
-    int code = aio__noted_failure();
-
-    assert(code < 0);
-    return code;
-}
-
-/* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
-void *aio__failed(int code);
 
 static inline bool aio__future_is_pending(const aio_future *fut)
 {
