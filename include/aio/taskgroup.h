@@ -75,6 +75,15 @@ AIO_API aio_task *aio_taskgroup_create_task(aio_taskgroup *group, aio_coro_fn fn
  * @return 0, or the code for which aio_taskgroup_create_task() gives NULL.   Since: 0.1
  */
 AIO_API int aio_taskgroup_start(aio_taskgroup *group, aio_coro_fn fn, void *arg);
+/**
+ * Start a coroutine object as a child; it becomes a task in place.
+ *
+ * @param coro  Borrowed; the group holds the task it becomes. Where the group refuses it, it is
+ *              closed.
+ * @return As aio_taskgroup_start(); AIO_ETYPE for a future that is no coroutine object.
+ * Suspends: no.   asyncio: TaskGroup.create_task(coro)           Since: 0.1
+ */
+AIO_API int aio_taskgroup_start_coroutine(aio_taskgroup *group, aio_coroutine *coro);
 /** The same with options. Since: 0.1 */
 AIO_API aio_task *aio_taskgroup_create_task_with(aio_taskgroup *group, aio_coro_fn fn, void *arg,
                                                  const aio_task_options *options);

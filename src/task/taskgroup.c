@@ -230,6 +230,27 @@ aio_task *aio_taskgroup_create_task_at(aio_site site, aio_taskgroup *group, aio_
     return task;
 }
 
+int aio_taskgroup_start_coroutine(aio_taskgroup *group, aio_coroutine *coro)
+{
+    int err;
+
+    if (coro == NULL)
+        return aio__null_future();
+    if (!aio__is_coroutine(coro))
+        return aio_raise(AIO_ETYPE, "a coroutine object was expected");
+    err = check_create(group);
+    if (err < 0) {
+        (void)aio_coroutine_close(coro);
+        return err;
+    }
+    err = aio_ensure_future(coro, group->loop);
+    if (err == 0)
+        err = adopt(group, coro);
+    if (err < 0)
+        (void)aio_future_cancel(coro, NULL); /* it must not outlive the block unnoticed */
+    return err;
+}
+
 int aio_taskgroup_start_at(aio_site site, aio_taskgroup *group, aio_coro_fn fn, void *arg)
 {
     aio_task *task = aio_taskgroup_create_task_at(site, group, fn, arg, NULL);
