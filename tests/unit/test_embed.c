@@ -164,7 +164,8 @@ static int fork_in_callback(void *arg)
         bool ok = aio_get_running_loop() == NULL;
 
         mine = aio_new_event_loop();
-        ok = ok && mine != NULL && aio_loop_step(mine) == 0;
+        ok = ok && mine != NULL && aio_loop_step(mine) == 0 && aio_loop_close(mine) == 0;
+        aio_loop_unref(mine);
         _exit(ok ? 0 : 1);
     }
     (void)waitpid(pid, status, 0);
