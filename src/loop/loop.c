@@ -251,6 +251,7 @@ int aio_loop_close(aio_loop *loop)
     call_close_hooks(loop);
     discard_timers(loop);
     aio__loop_discard_ready(loop);
+    aio__loop_forget_leaving(loop);
     aio__drive_close(loop);
     if (loop->owns_uv && !aio__loop_bury(loop))
         aio__graveyard_add(loop);
