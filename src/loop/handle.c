@@ -166,7 +166,7 @@ void aio_handle_set_context(aio_handle *handle, aio_context *context)
 {
     aio__ctx old;
 
-    if (!is_queued(handle))
+    if (!is_queued(handle) || context == NULL)
         return;
     old = handle->context;
     handle->context = aio__ctx_share(context);
