@@ -13,6 +13,7 @@
  *
  * Thread: the loop's.
  */
+#include "base/error.h"
 #include "loop/sched.h"
 
 #include <aio/embed.h>
@@ -107,15 +108,33 @@ static void keep_host_alive(aio_loop *loop)
     aio__alarm_keep_alive(loop);
 }
 
+/* Why the run ends, raised; 0: it was not made to. */
+static int take_leave_code(aio_loop *loop)
+{
+    aio_exception *error = loop->leave_error;
+    int code = loop->leave_code;
+
+    if (code == 0)
+        return 0;
+    loop->leave_code = 0;
+    loop->leave_error = NULL;
+    if (aio_exception_code(error) == code)
+        (void)aio_raise_exception(error);
+    else
+        aio__error_forget();
+    aio_exception_unref(error);
+    return code;
+}
+
 /* Where the host runs libuv there is no run call of ours that could return the code. */
 static void report_leaving(aio_loop *loop)
 {
+    int code = take_leave_code(loop);
     aio_exception *error;
 
-    if (loop->leave_code == 0)
+    if (code == 0)
         return;
-    error = aio_error_catch(loop->leave_code);
-    loop->leave_code = 0;
+    error = aio_error_catch(code);
     aio__loop_report(loop, "An error that ends a run left a loop that its host runs", error, NULL);
     aio_exception_unref(error);
 }
@@ -214,7 +233,7 @@ static void begin_run(aio_loop *loop)
 
     thread->running = loop;
     loop->running = true;
-    loop->leave_code = 0;
+    aio__loop_forget_leaving(loop);
     atomic_store_explicit(&loop->thread, (uintptr_t)thread, memory_order_release);
     aio__sched_enter_thread(loop);
     uv_ref((uv_handle_t *)&loop->wakeup);
@@ -224,9 +243,8 @@ static void begin_run(aio_loop *loop)
 
 static int end_run(aio_loop *loop)
 {
-    int code = loop->leave_code;
+    int code = take_leave_code(loop);
 
-    loop->leave_code = 0;
     loop->stopping = false;
     loop->running = false;
     atomic_store_explicit(&loop->thread, 0, memory_order_release);
@@ -298,8 +316,19 @@ void aio_loop_stop(aio_loop *loop)
         aio__loop_queued(loop);
 }
 
-void aio__loop_leave(aio_loop *loop, int code)
+void aio__loop_forget_leaving(aio_loop *loop)
 {
-    if (loop->leave_code == 0)
+    aio_exception_unref(loop->leave_error);
+    loop->leave_error = NULL;
+    loop->leave_code = 0;
+}
+
+void aio__loop_leave(aio_loop *loop, int code, aio_exception *error)
+{
+    if (loop->leave_code == 0 && !loop->closed) {
         loop->leave_code = code;
+        loop->leave_error = error;
+    } else {
+        aio_exception_unref(error);
+    }
 }

@@ -166,7 +166,7 @@ void aio_handle_set_context(aio_handle *handle, aio_context *context)
 {
     aio__ctx old;
 
-    if (!is_queued(handle))
+    if (!is_queued(handle) || context == NULL)
         return;
     old = handle->context;
     handle->context = aio__ctx_share(context);
@@ -332,16 +332,16 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
         return AIO_ENOMEM;
     init_handle(handle, aio_loop_ref(loop), fn, arg);
     handle->threadsafe = true;
-    give_handle(handle, ret_handle);
-    if (atomic_load_explicit(&loop->thread, memory_order_acquire) == (uintptr_t)aio__thread()) {
+    (void)aio_handle_ref(handle); /* ours: once it is posted, it may run and go at any moment */
+    if (atomic_load_explicit(&loop->thread, memory_order_acquire) == (uintptr_t)aio__thread() &&
+        !loop->closed)
         aio__loop_queue(loop, &handle->ready);
-        return 0;
-    }
-    err = aio__inbox_post(loop, &handle->ready);
-    if (err < 0) {
-        if (ret_handle != NULL)
-            aio_handle_unref(handle);
+    else
+        err = aio__inbox_post(loop, &handle->ready);
+    if (err < 0)
         aio__handle_discard(handle);
-    }
+    else if (ret_handle != NULL)
+        *ret_handle = aio_handle_ref(handle);
+    aio_handle_unref(handle);
     return err;
 }

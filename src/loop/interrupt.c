@@ -87,6 +87,6 @@ void aio__sigint_check(aio_loop *loop)
     if (seen == 0)
         on_first(on_first_arg);
     if (now >= 2)
-        aio__loop_leave(loop, AIO_EKEYBOARDINTERRUPT);
+        aio__loop_leave(loop, AIO_EKEYBOARDINTERRUPT, NULL);
     seen = now;
 }

@@ -22,6 +22,10 @@ static const double DEFAULT_SLOW_CALLBACK = 0.1;
 
 static void free_loop(aio_loop *loop)
 {
+    struct aio__thread *thread = aio__thread();
+
+    if (thread->event_loop == loop)
+        thread->event_loop = NULL;
     aio__heap_destroy(&loop->timers);
     aio__fiber_pool_free(loop->fibers);
     aio__pool_destroy(&loop->pool);
@@ -73,8 +77,12 @@ void aio_loop_unref(aio_loop *loop)
     if (loop == NULL || atomic_fetch_sub_explicit(&loop->user_refs, 1, memory_order_acq_rel) != 1)
         return;
     if (!loop->closed) {
+        /* What unwinds now may take references and drop them: that must not bring it here again. */
+        (void)aio_loop_ref(loop);
         aio__log(AIO_LOG_WARNING, "unclosed event loop %p", (void *)loop);
         (void)aio_loop_close(loop);
+        aio_loop_unref(loop);
+        return;
     }
     aio__loop_unref_memory(loop);
 }
@@ -251,6 +259,7 @@ int aio_loop_close(aio_loop *loop)
     call_close_hooks(loop);
     discard_timers(loop);
     aio__loop_discard_ready(loop);
+    aio__loop_forget_leaving(loop);
     aio__drive_close(loop);
     if (loop->owns_uv && !aio__loop_bury(loop))
         aio__graveyard_add(loop);

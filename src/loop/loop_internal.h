@@ -142,10 +142,11 @@ struct aio_loop {
     void *on_blocked_arg;
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
-    void *net;              /* src/net */
-    void *default_executor; /* src/executor */
-    void *asyncgens;        /* src/task: generators that were started */
-    double slow_callback;   /* seconds */
+    void *net;                  /* src/net */
+    void *default_executor;     /* src/executor */
+    void *asyncgens;            /* src/task: generators that were started */
+    double slow_callback;       /* seconds */
+    aio_exception *leave_error; /* what travels with leave_code; owned; may be NULL */
 };
 
 /* Make a node run in the next iteration. */
@@ -195,8 +196,10 @@ void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error,
 /* A callback of the user's returned a code: report it, or leave the run call. */
 void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle);
 
-/* Leave the run call with a code, after the step that is running. */
-void aio__loop_leave(aio_loop *loop, int code);
+/* Leave the run call with a code, after the step that is running. Its error is taken; NULL: none
+ * travels with it. */
+void aio__loop_leave(aio_loop *loop, int code, aio_exception *error);
+void aio__loop_forget_leaving(aio_loop *loop);
 
 /* debug.c: run a node, and say so if it takes long */
 void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,

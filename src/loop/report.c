@@ -95,7 +95,7 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
     code = loop->handler(loop, context, loop->handler_arg);
     thread->context = slot;
     if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
-        aio__loop_leave(loop, code);
+        aio__loop_leave(loop, code, aio_error_catch(code));
     } else if (code < 0) {
         aio_exception_context failed = *context;
         aio_exception *error = aio_error_catch(code);
@@ -125,7 +125,7 @@ void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
     char message[OBJECT_TEXT] = "Exception in callback ";
 
     if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
-        aio__loop_leave(loop, code);
+        aio__loop_leave(loop, code, aio_error_catch(code));
         return;
     }
     if (handle != NULL)

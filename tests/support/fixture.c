@@ -6,17 +6,56 @@
 
 #include "loop/loop_internal.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
-static int count_report(aio_loop *loop, const aio_exception_context *context, void *arg)
+static void append(char *text, size_t size, const char *more)
+{
+    size_t used = strlen(text);
+
+    (void)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", more);
+}
+
+static int note_report(aio_loop *loop, const aio_exception_context *context, void *arg)
 {
     struct fixture *f = arg;
+    char text[256];
 
+    (void)loop;
     f->reports++;
-    print_error("reported: %s %s\n", context->message,
-                context->error == NULL ? "" : aio_error_name(aio_exception_code(context->error)));
+    (void)snprintf(
+        text, sizeof(text), "%s%s%s", context->message, context->error == NULL ? "" : " ",
+        context->error == NULL ? "" : aio_error_name(aio_exception_code(context->error)));
+    append(f->reported, sizeof(f->reported), text);
     return 0;
+}
+
+/* libuv opens some for the whole process when the first loop is made. */
+static size_t count_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
+static void make_first_loop(void)
+{
+    static bool made;
+    aio_loop *loop;
+
+    if (made)
+        return;
+    made = true;
+    loop = aio_new_event_loop();
+    (void)aio_loop_close(loop);
+    aio_loop_unref(loop);
 }
 
 static int stop(void *arg)
@@ -25,12 +64,12 @@ static int stop(void *arg)
     return 0;
 }
 
-bool fx_open(struct fixture *f)
+bool fx_open_with(struct fixture *f, aio_clock clock)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
 
     memset(f, 0, sizeof(*f));
-    options.clock = AIO_CLOCK_VIRTUAL;
+    options.clock = clock;
     f->loop = aio_loop_new(&options);
     if (f->loop == NULL)
         return false;
@@ -38,9 +77,14 @@ bool fx_open(struct fixture *f)
     assert_int_equal(f->loop->pool.live, 0);
     f->loop->pool.largest = 0;
     aio_set_event_loop(f->loop);
-    aio_loop_set_exception_handler(f->loop, count_report, f);
+    aio_loop_set_exception_handler(f->loop, note_report, f);
     aio_testing_on_blocked(f->loop, stop, f->loop);
     return true;
+}
+
+bool fx_open(struct fixture *f)
+{
+    return fx_open_with(f, AIO_CLOCK_VIRTUAL);
 }
 
 void fx_end_tasks(struct fixture *f)
@@ -50,9 +94,8 @@ void fx_end_tasks(struct fixture *f)
     fx_settle(f);
 }
 
-void fx_close(struct fixture *f)
+static void drop_all(struct fixture *f)
 {
-    fx_end_tasks(f);
     while (f->task_count > 0)
         aio_future_unref(f->tasks[--f->task_count]);
     (void)aio_loop_close(f->loop);
@@ -60,25 +103,63 @@ void fx_close(struct fixture *f)
     aio_loop_unref(f->loop);
 }
 
-int fx_setup(void **state)
+void fx_close(struct fixture *f)
+{
+    fx_end_tasks(f);
+    drop_all(f);
+}
+
+static int set_up(void **state, aio_clock clock)
 {
     static struct fixture fixture;
+    size_t descriptors;
 
+    make_first_loop();
+    descriptors = count_descriptors();
     (void)count_allocations(state);
-    if (!fx_open(&fixture))
+    if (!fx_open_with(&fixture, clock))
         return -1;
+    fixture.descriptors = descriptors;
     *state = &fixture;
     return 0;
+}
+
+int fx_setup(void **state)
+{
+    return set_up(state, AIO_CLOCK_VIRTUAL);
+}
+
+int fx_setup_real(void **state)
+{
+    return set_up(state, AIO_CLOCK_REAL);
+}
+
+static int check_descriptors(const struct fixture *f)
+{
+    size_t now = count_descriptors();
+
+    if (now == f->descriptors)
+        return 0;
+    print_error("%zu descriptors are open, %zu were\n", now, f->descriptors);
+    return -1;
 }
 
 int fx_teardown(void **state)
 {
     struct fixture *f = *state;
+    int err;
 
-    fx_close(f);
-    if (check_allocations(state) < 0)
-        return -1;
-    return f->reports == 0 ? 0 : -1;
+    if (f->loop->is_virtual)
+        fx_end_tasks(f);
+    drop_all(f);
+    aio_log_set_handler(NULL, NULL);
+    err = check_allocations(state);
+    if (check_descriptors(f) < 0)
+        err = -1;
+    if (f->reports == 0)
+        return err;
+    print_error("reported: %s\n", f->reported);
+    return -1;
 }
 
 aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn)
@@ -145,6 +226,32 @@ void fx_assert_trace(struct fixture *f, const char *expected)
     assert_string_equal(f->trace, expected);
     f->used = 0;
     f->trace[0] = '\0';
+}
+
+void fx_assert_reports(struct fixture *f, const char *expected)
+{
+    assert_string_equal(f->reported, expected);
+    f->reports = 0;
+    f->reported[0] = '\0';
+}
+
+static void note_log(aio_log_level level, const char *text, void *arg)
+{
+    struct fixture *f = arg;
+
+    (void)level;
+    append(f->logged, sizeof(f->logged), text);
+}
+
+void fx_hear(struct fixture *f)
+{
+    aio_log_set_handler(note_log, f);
+}
+
+void fx_assert_log(struct fixture *f, const char *expected)
+{
+    assert_string_equal(f->logged, expected);
+    f->logged[0] = '\0';
 }
 
 int fx_tick(void *arg, void **ret_result)

@@ -12,6 +12,7 @@
 #include "support/allocation.h"
 #include "support/unit.h"
 
+#include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/task.h>
 #include <aio/testing.h>
@@ -22,13 +23,19 @@ struct fixture {
     void *other;    /* a second one */
     size_t task_count;
     aio_task *tasks[32]; /* those spawned */
-    unsigned reports;    /* calls of the loop's exception handler */
+    unsigned reports;    /* calls of the loop's exception handler that no test asserted */
+    char reported[1024]; /* their messages */
+    char logged[1024];   /* after fx_hear() */
+    size_t descriptors;  /* that were open before */
     size_t used;
     char trace[4096];
 };
 
 /* Make the loop; false if memory is short. */
 bool fx_open(struct fixture *f);
+/* The same with a clock of choice. With AIO_CLOCK_REAL there is no fx_settle(): who runs the loop
+ * has to end it. */
+bool fx_open_with(struct fixture *f, aio_clock clock);
 
 /* Cancel what is not done, and settle: before the end of what the tasks use. */
 void fx_end_tasks(struct fixture *f);
@@ -37,8 +44,9 @@ void fx_end_tasks(struct fixture *f);
 void fx_close(struct fixture *f);
 
 /* cmocka's setup and teardown of a test, whose state is the fixture. The teardown fails the
- * test if the loop had anything to report, or an allocation is left. */
+ * test if the loop had anything to report, or an allocation or a descriptor is left. */
 int fx_setup(void **state);
+int fx_setup_real(void **state); /* on the real clock */
 int fx_teardown(void **state);
 
 /* Make a task of fn(f), which runs from the next fx_settle() on. Borrowed; NULL if memory is
@@ -59,6 +67,18 @@ int fx_note_code(struct fixture *f, const char *what, int code);
 
 /* Assert what was noted since the last time, entries separated by ", ". */
 void fx_assert_trace(struct fixture *f, const char *expected);
+
+/* Assert what the loop reported since the last time: "message Error", without the error if there
+ * is none, entries separated by ", ". */
+void fx_assert_reports(struct fixture *f, const char *expected);
+
+/* Hear what the library logs, until the teardown; then assert it, entries separated by ", ". */
+void fx_hear(struct fixture *f);
+void fx_assert_log(struct fixture *f, const char *expected);
+
+/* A table's entry for a test with the fixture, or with that on the real clock. */
+#define FX_TEST(test)      cmocka_unit_test_setup_teardown(test, fx_setup, fx_teardown)
+#define FX_TEST_REAL(test) cmocka_unit_test_setup_teardown(test, fx_setup_real, fx_teardown)
 
 /* A coroutine that notes "0", "1", "2", an iteration between each: what happened when. */
 int fx_tick(void *arg, void **ret_result);
