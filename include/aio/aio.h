@@ -28,6 +28,7 @@
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
+#include <aio/signal.h>
 #include <aio/stack.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>

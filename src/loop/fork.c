@@ -4,7 +4,8 @@
  *
  * After fork() the child shares the parent's epoll instance and timerfd: whatever it did with them
  * would be done to the parent. So it forgets what was running (S13), and a loop from before
- * refuses to run; it can be closed, which lets go of the child's copies only.
+ * refuses to run; it can be closed, which lets go of the child's copies only. Signals do what they
+ * did before there were handlers of ours.
  */
 #include "loop/loop_internal.h"
 
@@ -17,6 +18,7 @@ static void in_child(void)
     struct aio__thread *thread = aio__thread();
 
     generation++;
+    aio__signals_in_child();
     thread->running = NULL;
     thread->event_loop = NULL;
     thread->error_slot = NULL;

@@ -10,10 +10,7 @@
 
 #include <aio/error.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static _Atomic(aio_loop *) owner;
 static _Atomic(unsigned) count;
@@ -37,21 +34,12 @@ static void on_sigint(int signum)
     errno = saved;
 }
 
-static bool in_main_thread(void)
-{
-#ifdef __linux__
-    return syscall(SYS_gettid) == getpid();
-#else
-    return pthread_main_np() != 0;
-#endif
-}
-
 bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg)
 {
     struct sigaction action = {.sa_handler = on_sigint, .sa_flags = SA_RESTART};
 
-    if (!in_main_thread() || atomic_load(&owner) != NULL || sigaction(SIGINT, NULL, &former) != 0 ||
-        former.sa_handler != SIG_DFL)
+    if (!aio__in_main_thread() || atomic_load(&owner) != NULL ||
+        sigaction(SIGINT, NULL, &former) != 0 || former.sa_handler != SIG_DFL)
         return false;
     atomic_store(&count, 0);
     seen = 0;
@@ -68,12 +56,15 @@ bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg)
 unsigned aio__sigint_give_back(aio_loop *loop)
 {
     struct sigaction now;
+    struct sigaction ours = {.sa_handler = on_sigint};
 
     if (atomic_load(&owner) != loop)
         return 0;
-    /* Somebody may have set a handler of its own meanwhile: that stays. */
+    /* Somebody may have set a handler of its own meanwhile: that stays, and when it goes it is
+     * not to bring ours back. */
     if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler == on_sigint)
         (void)sigaction(SIGINT, &former, NULL);
+    aio__signals_forget(SIGINT, &ours, &former);
     atomic_store(&owner, NULL);
     return atomic_load(&count);
 }

@@ -127,6 +127,7 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
     aio__heap_init(&loop->timers);
     aio__list_init(&loop->tasks);
     aio__list_init(&loop->close_hooks);
+    aio__list_init(&loop->signals);
     aio_loop_set_debug(loop, debug != NULL && *debug != '\0');
 }
 
@@ -255,6 +256,7 @@ int aio_loop_close(aio_loop *loop)
         (void)uv_loop_fork(loop->uv);
     aio__inbox_close(loop);
     aio__watches_close(loop);
+    aio__signals_close(loop);
     aio__loop_discard_ready(loop);
     call_close_hooks(loop);
     discard_timers(loop);

@@ -19,6 +19,7 @@
 
 #include <aio/loop.h>
 #include <aio/task.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -135,6 +136,7 @@ struct aio_loop {
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
     struct aio__watch **watches;       /* by fd */
     size_t watch_count;
+    struct aio__list signals; /* signal.c: the handlers */
 
     aio_exception_handler_fn handler;
     void *handler_arg;
@@ -213,6 +215,13 @@ void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
 bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg);
 unsigned aio__sigint_give_back(aio_loop *loop); /* how many came */
 void aio__sigint_check(aio_loop *loop);         /* after each poll */
+
+/* signal.c */
+bool aio__in_main_thread(void);
+void aio__signals_close(aio_loop *loop);
+void aio__signals_in_child(void); /* after fork(): what was there before us comes back */
+/* A handler that ours have been set over is no more: it is not to be put back. */
+void aio__signals_forget(int signum, const struct sigaction *gone, const struct sigaction *instead);
 
 /* graveyard.c: closed loops whose libuv loop has jobs running in its pool */
 void aio__graveyard_add(aio_loop *loop);
