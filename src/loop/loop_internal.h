@@ -77,28 +77,37 @@ struct aio_loop {
     struct aio__queue ready;     /* what the next one will */
     struct aio__strand *current; /* the strand that runs; NULL in plain callbacks */
     struct aio__fiber *fiber;    /* the fiber that runs, while dispatching */
+    struct aio__thread *here;    /* the thread's own structure, while dispatching */
+    union {
+        struct {
+            int leave_code;  /* why the run call is to return at once; 0: it is not */
+            bool stopping;   /* aio_loop_stop() was called */
+            bool one_by_one; /* every step goes by way of the hub: it is being watched */
+            bool closing;    /* pending tasks are being unwound */
+            bool is_direct;  /* `direct` is not NULL */
+        };
+        uint64_t unusual; /* 0: none of these, and the scheduler may take its short way */
+    };
+    uint64_t poll_ticks; /* aio__ticks() at the last poll */
+    unsigned turns;      /* iterations since the last poll */
+    bool dispatching;    /* inside aio__loop_dispatch() */
+    bool in_poll;        /* libuv's callbacks are running; the dispatch follows */
+    bool is_virtual;
+    bool measures_stacks;
+    bool closed;
+    bool running; /* inside a run call */
+    bool blocked; /* virtual clock: only I/O or another thread can go on */
+    bool debug;
+    bool log_fallback; /* a runner owns it: reports may go to standard error */
+    uint64_t iterations;
+    uint64_t now_ns; /* the clock when it was last read by the loop itself */
+    struct aio__heap timers;
     struct aio__fiber *hub;      /* the thread's own stack */
+    struct aio__fiber *spare;    /* of a strand that has ended: for the next one that starts */
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
     const struct aio__strand_ops *strand_ops;
-    struct aio__heap timers;
-    uint64_t now_ns;     /* the clock when it was last read by the loop itself */
-    uint64_t poll_ticks; /* aio__ticks() at the last poll */
-    unsigned turns;      /* iterations since the last poll */
-    int leave_code;      /* why the run call is to return at once; 0: it is not */
-    bool dispatching;    /* inside aio__loop_dispatch() */
-    bool stopping;       /* aio_loop_stop() was called */
-    bool one_by_one;     /* every step goes by way of the hub: it is being watched */
-    bool closing;        /* pending tasks are being unwound */
-    bool closed;
-    bool running; /* inside a run call */
-    bool in_poll; /* libuv's callbacks are running; the dispatch follows */
-    bool is_virtual;
-    bool measures_stacks;
-    bool blocked; /* virtual clock: only I/O or another thread can go on */
-    bool debug;
-    bool log_fallback; /* a runner owns it: reports may go to standard error */
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
     struct aio__pool pool;              /* futures, handles, ... */
@@ -111,7 +120,6 @@ struct aio_loop {
     _Atomic(size_t) posting;   /* threads between their push on the inbox and the wake */
     _Atomic(size_t) user_refs; /* aio_loop_ref(); the last closes the loop */
     _Atomic(size_t) refs;      /* one each of: all users, all objects, all libuv handles */
-    uint64_t iterations;
 
     uv_loop_t *uv; /* NULL once closed and its handles are gone */
     bool owns_uv;

@@ -39,7 +39,7 @@ void aio__run_inline(struct aio__ready *self)
 
 static inline void leave_strand(aio_loop *loop)
 {
-    struct aio__thread *thread = aio__thread_after_switch();
+    struct aio__thread *thread = loop->here;
 
     loop->current = NULL;
     thread->error_slot = NULL;
@@ -48,7 +48,7 @@ static inline void leave_strand(aio_loop *loop)
 
 static inline void enter_strand(aio_loop *loop, struct aio__strand *strand)
 {
-    struct aio__thread *thread = aio__thread_after_switch();
+    struct aio__thread *thread = loop->here;
 
     loop->current = strand;
     thread->error_slot = &strand->error;
@@ -89,22 +89,43 @@ static inline struct aio__ready *take_next(aio_loop *loop)
     return aio__queue_take(&loop->batch);
 }
 
+/* Get a fiber for a strand that has none: the loop's spare one, or one from the pool. */
+static int take_fiber(aio_loop *loop, struct aio__strand *strand)
+{
+    if (AIO__LIKELY(loop->spare != NULL && strand->stack_size == 0)) {
+        strand->fiber = loop->spare;
+        loop->spare = NULL;
+        return 0;
+    }
+    return aio__fiber_take(loop->fibers, strand->stack_size, strand_base, loop, &strand->fiber);
+}
+
+/* The strand of this fiber has ended, and nobody goes on with it: the next that starts may,
+ * which saves the way through the pool and back where one task after the other is made. */
+static void put_fiber(aio_loop *loop, struct aio__fiber *fiber, bool spare)
+{
+    if (AIO__LIKELY(spare && loop->spare == NULL))
+        loop->spare = fiber;
+    else
+        aio__fiber_give(fiber);
+}
+
 /*
- * Give a strand that is about to run for the first time a stack: `spare`, a fiber whose
- * strand has just ended, or one from the pool. NULL if the strand is over already.
+ * Give a strand that is about to run for the first time a stack: `own`, a fiber whose
+ * strand has just ended, or another. NULL if the strand is over already.
  */
 static struct aio__fiber *bind_fiber(aio_loop *loop, struct aio__strand *strand,
-                                     struct aio__fiber *spare)
+                                     struct aio__fiber *own)
 {
     int err;
 
     if (!loop->strand_ops->starts(strand))
         return NULL;
-    if (spare != NULL && strand->stack_size == 0) {
-        strand->fiber = spare;
-        return spare;
+    if (own != NULL && strand->stack_size == 0) {
+        strand->fiber = own;
+        return own;
     }
-    err = aio__fiber_take(loop->fibers, strand->stack_size, strand_base, loop, &strand->fiber);
+    err = take_fiber(loop, strand);
     if (err < 0) {
         strand->fiber = NULL;
         loop->strand_ops->fails(strand, err);
@@ -115,9 +136,9 @@ static struct aio__fiber *bind_fiber(aio_loop *loop, struct aio__strand *strand,
 
 /*
  * Choose the fiber that goes on, from the stack of a strand that has suspended or ended.
- * Small steps of our own run right here. `spare` is the caller's fiber if its strand ended.
+ * Small steps of our own run right here. `own` is the caller's fiber if its strand ended.
  */
-static struct aio__fiber *choose_next(aio_loop *loop, struct aio__fiber *spare)
+static AIO__NOINLINE struct aio__fiber *choose_next(aio_loop *loop, struct aio__fiber *own)
 {
     struct aio__ready *node;
 
@@ -126,7 +147,7 @@ static struct aio__fiber *choose_next(aio_loop *loop, struct aio__fiber *spare)
             struct aio__strand *strand = aio__container_of(node, struct aio__strand, ready);
             struct aio__fiber *fiber = strand->fiber;
 
-            if (fiber == NULL && (fiber = bind_fiber(loop, strand, spare)) == NULL)
+            if (fiber == NULL && (fiber = bind_fiber(loop, strand, own)) == NULL)
                 continue;
             enter_strand(loop, strand);
             return fiber;
@@ -141,11 +162,54 @@ static struct aio__fiber *choose_next(aio_loop *loop, struct aio__fiber *spare)
     return loop->hub;
 }
 
+/* The short way of begin_batch() and what comes before it: nothing else wants to be looked at. */
+static inline bool begin_batch_shortly(aio_loop *loop)
+{
+    const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
+
+    if (loop->ready.head == NULL || loop->turns + 1 >= MAX_TURNS ||
+        atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
+        return false;
+    if (first != NULL && first->key <= loop->now_ns)
+        return false;
+    if (!loop->is_virtual && aio__ticks() - loop->poll_ticks >= AIO__TICKS_PER_POLL)
+        return false;
+    loop->turns++;
+    loop->iterations++;
+    loop->batch = loop->ready;
+    loop->ready.head = NULL;
+    return true;
+}
+
+/* The short way of choose_next(): a strand that goes on where it was. NULL: take the long one,
+ * which does the same in more steps. */
+static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
+{
+    struct aio__strand *strand;
+    struct aio__ready *node;
+
+    if (AIO__UNLIKELY(loop->unusual != 0))
+        return NULL;
+    if (loop->batch.head == NULL && !begin_batch_shortly(loop))
+        return NULL;
+    node = loop->batch.head;
+    strand = aio__container_of(node, struct aio__strand, ready);
+    if (node->run != NULL || strand->fiber == NULL)
+        return NULL;
+    loop->batch.head = node->next;
+    enter_strand(loop, strand);
+    return strand->fiber;
+}
+
 /* Who goes on when the running strand suspends or ends: whoever runs it inside a call, if
  * anybody does, for then it is the innermost of these; else what is ready. */
-static inline struct aio__fiber *go_on_after(aio_loop *loop, struct aio__fiber *spare)
+static inline struct aio__fiber *go_on_after(aio_loop *loop, struct aio__fiber *own)
 {
-    return AIO__UNLIKELY(loop->direct != NULL) ? loop->direct->caller : choose_next(loop, spare);
+    struct aio__fiber *next = choose_next_shortly(loop);
+
+    if (AIO__LIKELY(next != NULL))
+        return next;
+    return AIO__UNLIKELY(loop->direct != NULL) ? loop->direct->caller : choose_next(loop, own);
 }
 
 void aio__strand_suspend(aio_loop *loop)
@@ -155,7 +219,7 @@ void aio__strand_suspend(aio_loop *loop)
     struct aio__fiber *to;
 
     self->fiber = from;
-    self->context = aio__thread()->context;
+    self->context = loop->here->context;
     to = go_on_after(loop, NULL);
     if (to != from) {
         loop->fiber = to;
@@ -168,10 +232,10 @@ static struct aio__fiber *strand_base(struct aio__fiber *self)
 {
     aio_loop *loop = aio__fiber_user(self);
     struct aio__fiber *next;
+    bool spare;
 
     do {
         struct aio__strand *strand = loop->current;
-        bool spare;
 
         assert(strand != NULL);
         /* What was made for one strand alone, or is measured for it, is not for the next. */
@@ -180,7 +244,7 @@ static struct aio__fiber *strand_base(struct aio__fiber *self)
         next = go_on_after(loop, spare ? self : NULL);
     } while (next == self);
 
-    aio__fiber_give(self);
+    put_fiber(loop, self, spare);
     loop->fiber = next;
     return next;
 }
@@ -195,20 +259,21 @@ int aio__strand_run_now(aio_loop *loop, struct aio__strand *strand)
     struct aio__fiber *to = strand->fiber;
 
     if (to == NULL) {
-        int err =
-            aio__fiber_take(loop->fibers, strand->stack_size, strand_base, loop, &strand->fiber);
+        int err = take_fiber(loop, strand);
 
         if (err < 0)
             return err;
         to = strand->fiber;
     }
     loop->direct = &direct;
+    loop->is_direct = true;
     enter_strand(loop, strand);
     loop->fiber = to;
     aio__fiber_switch(direct.caller, to);
 
     thread = aio__thread_after_switch();
     loop->direct = direct.outer;
+    loop->is_direct = direct.outer != NULL;
     loop->fiber = direct.caller;
     loop->current = outer;
     thread->error_slot = outer_slot;
@@ -253,6 +318,7 @@ static void put_back_batch(aio_loop *loop)
 
 void aio__sched_enter_thread(aio_loop *loop)
 {
+    loop->here = aio__thread();
     loop->hub = aio__fiber_root_init(&loop->root);
     loop->fiber = loop->hub;
 }
