@@ -37,15 +37,6 @@ void aio__run_inline(struct aio__ready *self)
     step->fn(step);
 }
 
-static inline void leave_strand(aio_loop *loop)
-{
-    struct aio__thread *thread = loop->here;
-
-    loop->current = NULL;
-    thread->error_slot = NULL;
-    thread->context = NULL;
-}
-
 static inline void enter_strand(aio_loop *loop, struct aio__strand *strand)
 {
     struct aio__thread *thread = loop->here;
@@ -142,6 +133,9 @@ static AIO__NOINLINE struct aio__fiber *choose_next(aio_loop *loop, struct aio__
 {
     struct aio__ready *node;
 
+    /* The steps that run here are nobody's: what they raise must not end up in the slot of a
+     * strand that is suspended, or gone. */
+    aio__strand_leave(loop);
     while (!loop->one_by_one && (node = take_next(loop)) != NULL) {
         if (node->run == NULL) {
             struct aio__strand *strand = aio__container_of(node, struct aio__strand, ready);
@@ -158,7 +152,6 @@ static AIO__NOINLINE struct aio__fiber *choose_next(aio_loop *loop, struct aio__
         }
         aio__run_inline(node);
     }
-    leave_strand(loop);
     return loop->hub;
 }
 

@@ -32,6 +32,14 @@ void aio__strand_suspend(aio_loop *loop);
  */
 int aio__strand_run_now(aio_loop *loop, struct aio__strand *strand);
 
+/* From here on nobody runs: at the end of a strand, and between two. */
+static inline void aio__strand_leave(aio_loop *loop)
+{
+    loop->current = NULL;
+    loop->here->error_slot = NULL;
+    loop->here->context = NULL;
+}
+
 /* Run everything that is ready, from a libuv callback or a run call. */
 void aio__loop_dispatch(aio_loop *loop);
 

@@ -262,6 +262,8 @@ static void strand_main(struct aio__strand *strand)
         code = leave_scopes(task, code);
     if (AIO__UNLIKELY(task->fut.loop->measures_stacks))
         strand->stack_used = (uint32_t)aio__fiber_high_water(task->fut.loop->fiber);
+    /* What follows may call the program's functions, for the task but not in it. */
+    aio__strand_leave(task->fut.loop);
     end_task(task, code, value);
 }
 
