@@ -27,20 +27,6 @@ const struct aio__future_ops aio__future_plain = {.name = "Future", .size = size
 
 /* --- life ------------------------------------------------------------------------------ */
 
-void aio__future_init(aio_future *fut, aio_loop *loop, const struct aio__future_ops *ops)
-{
-    fut->loop = loop;
-    fut->ops = ops;
-    fut->refs = 1;
-    fut->state = AIO__FUTURE_PENDING;
-    fut->flags = 0;
-    fut->kind_flags = 0;
-    fut->code = 0;
-    fut->error = NULL;
-    fut->type = NULL;
-    fut->last = NULL;
-}
-
 aio_future *aio_future_new(aio_loop *loop)
 {
     aio_future *fut;
@@ -89,20 +75,20 @@ void aio__future_free(aio_future *fut)
     }
     if (AIO__UNLIKELY(fut->last != NULL))
         free_callbacks(fut);
-    if (fut->state != AIO__FUTURE_FINISHED)
+    if (AIO__UNLIKELY(fut->state != AIO__FUTURE_FINISHED))
         aio_exception_unref(fut->error);
     else if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
     if (ops->dispose != NULL)
         ops->dispose(fut);
-    if (ops->size != 0) /* else dispose has freed what the future is part of */
+    if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
         aio__loop_free(fut->loop, fut, ops->size);
 }
 
 void aio_future_unref(aio_future *fut)
 {
-    if (fut != NULL && --fut->refs == 0)
-        aio__future_free(fut);
+    if (fut != NULL)
+        aio__future_drop(fut);
 }
 
 /* --- done callbacks -------------------------------------------------------------------- */
@@ -118,31 +104,27 @@ static void free_done(struct aio__done *done, aio_future *fut)
 /* The node of a done callback, or NULL for that of a strand. */
 static struct aio__done *done_of(struct aio__ready *node)
 {
-    return node->run == NULL ? NULL : aio__container_of(node, struct aio__done, step.ready);
+    return node->run == NULL ? NULL : aio__container_of(node, struct aio__done, ready);
 }
 
-static void run_done(struct aio__done *done)
+static void run_user_done(struct aio__ready *node)
 {
+    struct aio__done *done = aio__container_of(node, struct aio__done, ready);
     aio_future *fut = done->fut;
     aio_loop *loop = fut->loop;
     struct aio__thread *thread = aio__thread();
     int code = 0;
 
     if (!loop->closed) {
-        thread->context = &done->context;
+        thread->context = &done->call.context;
         code = done->fn(fut, done->arg);
         if (AIO__UNLIKELY(code < 0))
             aio__loop_callback_failed(loop, code, NULL);
         thread->context = NULL;
     }
-    aio__ctx_release(done->context);
+    aio__ctx_release(done->call.context);
     free_done(done, fut);
-    aio_future_unref(fut);
-}
-
-static void run_user_done(struct aio__ready *node)
-{
-    run_done(aio__container_of(node, struct aio__done, step.ready));
+    aio__future_drop(fut);
 }
 
 static void run_own_done(struct aio__inline *step)
@@ -152,7 +134,15 @@ static void run_own_done(struct aio__inline *step)
 
     (void)done->fn(fut, done->arg);
     free_done(done, fut);
-    aio_future_unref(fut);
+    aio__future_drop(fut);
+}
+
+/* One that is in no queue goes without having been called. */
+static void drop_done(struct aio__done *done, aio_future *fut)
+{
+    if (done->ready.run == run_user_done)
+        aio__ctx_release(done->call.context);
+    free_done(done, fut);
 }
 
 static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
@@ -166,18 +156,22 @@ static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
     } else {
         fut->flags |= AIO__FUTURE_FIRST_USED;
     }
-    done->step.ready.run = own ? aio__run_inline : run_user_done;
-    done->step.fn = run_own_done;
+    if (own) {
+        done->step.ready.run = aio__run_inline;
+        done->step.fn = run_own_done;
+    } else {
+        done->call.ready.run = run_user_done;
+        done->call.context = aio__ctx_capture();
+    }
     done->fut = fut;
     done->fn = fn;
     done->arg = arg;
-    done->context = own ? (aio__ctx){0} : aio__ctx_capture();
     if (aio__future_is_pending(fut)) {
         fut->flags |= AIO__FUTURE_HAS_CALLS;
-        aio__future_add_waiter(fut, &done->step.ready);
+        aio__future_add_waiter(fut, &done->ready);
     } else {
         fut->refs++;
-        aio__loop_queue(fut->loop, &done->step.ready);
+        aio__loop_queue(fut->loop, &done->ready);
     }
     return 0;
 }
@@ -218,8 +212,7 @@ size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *ar
         bool is_last = node == stop;
 
         if (done != NULL && done->fn == fn && done->arg == arg) {
-            aio__ctx_release(done->context);
-            free_done(done, fut);
+            drop_done(done, fut);
             removed++;
         } else {
             aio__future_add_waiter(fut, node);
@@ -261,10 +254,8 @@ static void free_callbacks(aio_future *fut)
         struct aio__ready *next = node->next;
         struct aio__done *done = done_of(node);
 
-        if (done != NULL) {
-            aio__ctx_release(done->context);
-            free_done(done, fut);
-        }
+        if (done != NULL)
+            drop_done(done, fut);
         node = next;
     }
 }

@@ -51,11 +51,17 @@ struct aio__future_ops {
 
 /* A done callback; allocated from the loop, but for a future's first one. */
 struct aio__done {
-    struct aio__inline step; /* its node is in the future's chain, then in the ready queue */
-    aio_future *fut;         /* referenced from when it is queued */
+    union {
+        struct aio__ready ready; /* in the future's chain, then in the ready queue */
+        struct aio__inline step; /* the same of a callback of the library's own */
+        struct {
+            struct aio__ready ready; /* the same of one of the user's */
+            aio__ctx context;
+        } call;
+    };
+    aio_future *fut; /* referenced from when it is queued */
     aio_done_fn fn;
     void *arg;
-    aio__ctx context;
 };
 
 struct aio_future {
@@ -77,7 +83,20 @@ struct aio_future {
 };
 
 /* Prepare a future of some kind; one reference. */
-void aio__future_init(aio_future *fut, aio_loop *loop, const struct aio__future_ops *ops);
+static inline void aio__future_init(aio_future *fut, aio_loop *loop,
+                                    const struct aio__future_ops *ops)
+{
+    fut->loop = loop;
+    fut->ops = ops;
+    fut->refs = 1;
+    fut->state = AIO__FUTURE_PENDING;
+    fut->flags = 0;
+    fut->kind_flags = 0;
+    fut->code = 0;
+    fut->type = NULL;
+    fut->error = NULL;
+    fut->last = NULL;
+}
 
 /* The plain kind. */
 extern const struct aio__future_ops aio__future_plain;
@@ -132,5 +151,12 @@ static inline void aio__future_disarm(aio_future *fut)
 
 /* Free a future whose last reference is gone. */
 void aio__future_free(aio_future *fut);
+
+/* aio_future_unref() of what is not NULL. */
+static inline void aio__future_drop(aio_future *fut)
+{
+    if (--fut->refs == 0)
+        aio__future_free(fut);
+}
 
 #endif

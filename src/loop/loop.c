@@ -32,6 +32,11 @@ static void free_loop(aio_loop *loop)
     aio_free(loop);
 }
 
+void aio__loop_ref_memory(aio_loop *loop)
+{
+    atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+}
+
 void aio__loop_unref_memory(aio_loop *loop)
 {
     if (atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) == 1)
@@ -40,29 +45,14 @@ void aio__loop_unref_memory(aio_loop *loop)
 
 void aio__loop_adopt(aio_loop *loop)
 {
-    if (loop->objects++ == 0)
-        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+    if (loop->adopted++ == 0)
+        aio__loop_ref_memory(loop);
 }
 
 void aio__loop_disown(aio_loop *loop)
 {
-    if (--loop->objects == 0)
+    if (--loop->adopted == 0)
         aio__loop_unref_memory(loop);
-}
-
-void *aio__loop_alloc(aio_loop *loop, size_t size)
-{
-    void *object = aio__pool_alloc(&loop->pool, size);
-
-    if (AIO__LIKELY(object != NULL))
-        aio__loop_adopt(loop);
-    return object;
-}
-
-void aio__loop_free(aio_loop *loop, void *object, size_t size)
-{
-    aio__pool_free(&loop->pool, object, size);
-    aio__loop_disown(loop);
 }
 
 aio_loop *aio_loop_ref(aio_loop *loop)

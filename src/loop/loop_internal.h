@@ -88,10 +88,12 @@ struct aio_loop {
         };
         uint64_t unusual; /* 0: none of these, and the scheduler may take its short way */
     };
-    uint64_t poll_ticks; /* aio__ticks() at the last poll */
-    unsigned turns;      /* iterations since the last poll */
-    bool dispatching;    /* inside aio__loop_dispatch() */
-    bool in_poll;        /* libuv's callbacks are running; the dispatch follows */
+    uint64_t poll_ticks;  /* aio__ticks() at the last poll */
+    unsigned turns;       /* iterations since the last poll */
+    unsigned look_turn;   /* the one to look at the ticks again; never above MAX_TURNS */
+    unsigned look_stride; /* how many to the next look, unless they are long */
+    bool dispatching;     /* inside aio__loop_dispatch() */
+    bool in_poll;         /* libuv's callbacks are running; the dispatch follows */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
@@ -110,16 +112,17 @@ struct aio_loop {
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
-    struct aio__pool pool;              /* futures, handles, ... */
+    struct aio__pool pool;              /* futures, handles, ...: they keep us */
 
     struct aio__fiber_root root; /* behind hub */
     struct aio__list tasks;      /* src/task: those not done, in order of creation */
     size_t task_count;
     size_t external;           /* jobs elsewhere that will come back (executors, DNS) */
-    size_t objects;            /* futures, handles, ... whose memory is ours */
+    size_t adopted;            /* objects from elsewhere that keep us as those of the pool do */
     _Atomic(size_t) posting;   /* threads between their push on the inbox and the wake */
     _Atomic(size_t) user_refs; /* aio_loop_ref(); the last closes the loop */
-    _Atomic(size_t) refs;      /* one each of: all users, all objects, all libuv handles */
+    _Atomic(size_t) refs;      /* one each of: all users, the pool's objects, the adopted ones, all
+                             libuv handles */
 
     uv_loop_t *uv; /* NULL once closed and its handles are gone */
     bool owns_uv;
@@ -189,13 +192,29 @@ static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *firs
 /* The loop named, or the running one, or this thread's; NULL with AIO_ENOLOOP raised. */
 aio_loop *aio__loop_or_current(aio_loop *loop);
 
+void aio__loop_ref_memory(aio_loop *loop);
+void aio__loop_unref_memory(aio_loop *loop);
+
 /* Objects whose memory a loop owns keep it, even closed, until the last is freed. */
-void *aio__loop_alloc(aio_loop *loop, size_t size);
-void aio__loop_free(aio_loop *loop, void *object, size_t size);
-/* The same count for objects from elsewhere. */
+static inline void *aio__loop_alloc(aio_loop *loop, size_t size)
+{
+    void *object = aio__pool_alloc(&loop->pool, size);
+
+    if (AIO__UNLIKELY(loop->pool.live == 1) && object != NULL)
+        aio__loop_ref_memory(loop);
+    return object;
+}
+
+static inline void aio__loop_free(aio_loop *loop, void *object, size_t size)
+{
+    aio__pool_free(&loop->pool, object, size);
+    if (AIO__UNLIKELY(loop->pool.live == 0))
+        aio__loop_unref_memory(loop);
+}
+
+/* The same for objects from elsewhere. */
 void aio__loop_adopt(aio_loop *loop);
 void aio__loop_disown(aio_loop *loop);
-void aio__loop_unref_memory(aio_loop *loop);
 
 /* The loop is being closed: let go of all that is queued. Strands are left to src/task. */
 void aio__loop_discard_ready(aio_loop *loop);

@@ -28,6 +28,11 @@
  * hundred nanoseconds, so that sixty iterations share it to a few each. */
 enum { MAX_TURNS = 61 };
 
+/* Iterations without a look at the counter, which costs as much as a switch, while they are
+ * short. Long ones look each time: whoever computes for milliseconds keeps I/O waiting for one
+ * iteration, or for these few if it begins to do so just now. */
+enum { TURNS_PER_LOOK = 8 };
+
 static struct aio__fiber *strand_base(struct aio__fiber *self);
 
 void aio__run_inline(struct aio__ready *self)
@@ -46,6 +51,18 @@ static inline void enter_strand(aio_loop *loop, struct aio__strand *strand)
     thread->context = strand->context;
 }
 
+/* Whether little enough time has gone by since the last poll. Says when to ask next. */
+static bool look_at_ticks(aio_loop *loop)
+{
+    uint64_t ticks = loop->is_virtual ? 0 : aio__ticks() - loop->poll_ticks;
+
+    loop->look_stride = ticks > AIO__TICKS_PER_POLL / 16 ? 1 : TURNS_PER_LOOK;
+    loop->look_turn = loop->turns + loop->look_stride;
+    if (loop->look_turn > MAX_TURNS)
+        loop->look_turn = MAX_TURNS;
+    return ticks < AIO__TICKS_PER_POLL;
+}
+
 /* Whether another iteration may begin before the kernel is asked for I/O again. */
 static bool may_go_on(aio_loop *loop)
 {
@@ -53,7 +70,7 @@ static bool may_go_on(aio_loop *loop)
         return false;
     if (loop->one_by_one || ++loop->turns >= MAX_TURNS)
         return false;
-    return loop->is_virtual || aio__ticks() - loop->poll_ticks < AIO__TICKS_PER_POLL;
+    return loop->turns < loop->look_turn || look_at_ticks(loop);
 }
 
 /* The queue becomes the batch, behind it the timers that are due. */
@@ -160,12 +177,10 @@ static inline bool begin_batch_shortly(aio_loop *loop)
 {
     const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
 
-    if (loop->ready.head == NULL || loop->turns + 1 >= MAX_TURNS ||
+    if (loop->ready.head == NULL || loop->turns + 1 >= loop->look_turn ||
         atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
         return false;
     if (first != NULL && first->key <= loop->now_ns)
-        return false;
-    if (!loop->is_virtual && aio__ticks() - loop->poll_ticks >= AIO__TICKS_PER_POLL)
         return false;
     loop->turns++;
     loop->iterations++;
@@ -322,6 +337,7 @@ void aio__loop_dispatch(aio_loop *loop)
 
     loop->dispatching = true;
     loop->turns = 0;
+    loop->look_turn = loop->look_stride;
     loop->poll_ticks = aio__ticks();
     begin_batch(loop);
     for (;;) {

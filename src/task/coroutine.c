@@ -23,7 +23,7 @@ aio_coroutine *aio_coroutine_new_at(aio_site site, aio_coro_fn fn, void *arg,
 
     if (coro != NULL) {
         aio__future_init(&coro->fut, NULL, &aio__coroutine_ops);
-        err = aio__task_init(coro, site, fn, arg, options);
+        err = aio__task_init(coro, &site, fn, arg, options);
     }
     if (err < 0) {
         aio_free(coro);

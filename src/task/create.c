@@ -28,27 +28,33 @@ static bool is_eager(const aio_task_options *options)
     return options != NULL && options->eager_start == AIO_EAGER_YES;
 }
 
-aio_task *aio_task_new(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
-                       const aio_task_options *options)
+static inline aio_task *new_task(aio_loop *loop, const aio_site *site, aio_coro_fn fn, void *arg,
+                                 const aio_task_options *options)
 {
     struct aio__task *task;
     int err;
 
-    if (loop == NULL)
-        return fail(aio_raise(AIO_ENOLOOP, "no event loop given"), arg, options);
-    if (loop->closed)
+    if (AIO__UNLIKELY(loop->closed))
         return fail(aio_raise(AIO_ECLOSED, "Event loop is closed"), arg, options);
     task = aio__loop_alloc(loop, sizeof(*task));
     if (task == NULL)
         return fail(AIO_ENOMEM, arg, options);
     aio__future_init(&task->fut, loop, &aio__task_ops);
     err = aio__task_init(task, site, fn, arg, options);
-    if (err < 0) {
+    if (AIO__UNLIKELY(err < 0)) {
         aio__loop_free(loop, task, sizeof(*task));
         return fail(err, arg, options);
     }
     aio__task_start(task, loop, is_eager(options));
     return &task->fut;
+}
+
+aio_task *aio_task_new(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
+                       const aio_task_options *options)
+{
+    if (loop == NULL)
+        return fail(aio_raise(AIO_ENOLOOP, "no event loop given"), arg, options);
+    return new_task(loop, &site, fn, arg, options);
 }
 
 aio_task *aio_loop_create_task_at(aio_site site, aio_loop *loop, aio_coro_fn fn, void *arg,
@@ -64,9 +70,11 @@ aio_task *aio_create_task_at(aio_site site, aio_coro_fn fn, void *arg,
 {
     aio_loop *loop = aio_get_running_loop();
 
-    if (loop == NULL)
+    if (AIO__UNLIKELY(loop == NULL))
         return fail(AIO_ENOLOOP, arg, options);
-    return aio_loop_create_task_at(site, loop, fn, arg, options);
+    if (AIO__UNLIKELY(loop->factory != NULL))
+        return loop->factory(loop, site, fn, arg, options, loop->factory_arg);
+    return new_task(loop, &site, fn, arg, options);
 }
 
 aio_task *aio_create_task_copy_at(aio_site site, aio_coro_fn fn, const void *arg, size_t size)

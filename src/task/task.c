@@ -29,14 +29,10 @@ static _Atomic(uint64_t) last_number;
 
 /* --- waiting --------------------------------------------------------------------------- */
 
-struct aio__task *aio__running_task(void)
+struct aio__task *aio__no_running_task(void)
 {
-    aio_loop *loop = aio__thread_after_switch()->running;
-
-    if (AIO__LIKELY(loop != NULL && loop->current != NULL))
-        return aio__task_of_strand(loop->current);
-    (void)aio_raise(AIO_ENOTASK,
-                    loop == NULL ? "no running event loop" : "this works only inside a task");
+    (void)aio_raise(AIO_ENOTASK, aio__thread()->running == NULL ? "no running event loop"
+                                                                : "this works only inside a task");
     return NULL;
 }
 
@@ -146,8 +142,10 @@ int aio_await(aio_future *fut, void **ret_value)
     fut->refs++;
     err = aio__task_wait(task, fut);
     if (err == 0)
-        err = aio_future_result(fut, ret_value);
-    aio_future_unref(fut);
+        err = aio__future_raise(fut);
+    if (err == 0 && ret_value != NULL)
+        *ret_value = fut->value;
+    aio__future_drop(fut);
     return err;
 }
 
@@ -193,10 +191,11 @@ static void retire(struct aio__task *task)
     aio_loop *loop = task->fut.loop;
 
     task->fut.kind_flags &= (uint16_t) ~(AIO__TASK_RUNNING_BODY | AIO__FUTURE_CANCELLING);
-    aio__task_drop_arg(task);
+    if (task->extra != NULL)
+        aio__task_drop_arg(task);
     aio__list_remove(&task->link);
     loop->task_count--;
-    aio_future_unref(&task->fut);
+    aio__future_drop(&task->fut);
 }
 
 static void end_with_value(struct aio__task *task, void *value)
@@ -343,7 +342,7 @@ static int make_extra(struct aio__task *task, const aio_task_options *options)
     return 0;
 }
 
-static int apply_options(struct aio__task *task, const aio_task_options *options)
+int aio__task_apply(struct aio__task *task, const aio_task_options *options)
 {
     char *name = NULL;
 
@@ -374,27 +373,6 @@ static int apply_options(struct aio__task *task, const aio_task_options *options
     return 0;
 }
 
-int aio__task_init(struct aio__task *task, aio_site site, aio_coro_fn fn, void *arg,
-                   const aio_task_options *options)
-{
-    aio__strand_init(&task->strand);
-    task->strand.own_context.bits = 0;
-    task->fn = fn;
-    task->arg = arg;
-    task->waiting = NULL;
-    task->coroutine = site.coroutine;
-    task->file = site.file;
-    task->line = site.line;
-    task->cancels = 0;
-    task->id.name = NULL;
-    task->scopes = NULL;
-    task->extra = NULL;
-    aio__list_init(&task->link);
-    if (fn == NULL)
-        return aio_raise(AIO_EVALUE, "a coroutine was expected, got NULL");
-    return options == NULL ? 0 : apply_options(task, options);
-}
-
 void aio__task_drop_arg(struct aio__task *task)
 {
     struct aio__task_extra *extra = task->extra;
@@ -411,12 +389,15 @@ void aio__task_dispose(aio_future *fut)
 {
     struct aio__task *task = aio__task_of(fut);
 
-    aio__task_drop_arg(task);
     if (fut->kind_flags & AIO__TASK_NAMED)
         aio_free(task->id.name);
     aio__ctx_release(task->strand.own_context);
-    aio_exception_unref(task->strand.error);
-    aio_free(task->extra);
+    if (AIO__UNLIKELY(task->strand.error != NULL))
+        aio_exception_unref(task->strand.error);
+    if (task->extra != NULL) {
+        aio__task_drop_arg(task);
+        aio_free(task->extra);
+    }
 }
 
 /* Run up to the first wait, here and now (S46). */
