@@ -113,6 +113,9 @@ static void job_is_over(uv_work_t *work, int status)
 
     if (status == UV_ECANCELED)
         job->code = AIO_ECANCELLED;
+    /* What the job had called back for comes before its end. */
+    if (!loop->closed)
+        aio__inbox_drain(loop);
     settle(job);
     aio__list_remove(&job->link);
     loop->external--;

@@ -78,7 +78,6 @@ bool fx_open_with(struct fixture *f, aio_clock clock)
     f->loop->pool.largest = 0;
     aio_set_event_loop(f->loop);
     aio_loop_set_exception_handler(f->loop, note_report, f);
-    aio_testing_on_blocked(f->loop, stop, f->loop);
     return true;
 }
 
@@ -177,6 +176,7 @@ aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn)
 
 void fx_settle(struct fixture *f)
 {
+    aio_testing_on_blocked(f->loop, stop, f->loop);
     (void)aio_loop_run_forever(f->loop);
 }
 
