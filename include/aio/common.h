@@ -46,7 +46,7 @@
  *              every counted type of the library.
  */
 #if defined(__GNUC__)
-#define AIO_AUTO(type) __attribute__((cleanup(type##_auto_unref))) type *
+#define AIO_AUTO(type) __attribute__((cleanup(type##_auto_unref), unused)) type *
 #define AIO_DEFINE_AUTO(type)                                                                      \
     static inline void type##_auto_unref(type **object)                                            \
     {                                                                                              \

@@ -20,6 +20,7 @@
 
 #include <aio/error.h>
 #include <aio/signal.h>
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -283,6 +284,7 @@ int aio_loop_add_signal_handler(aio_loop *loop, int signum, aio_callback_fn fn, 
     } else {
         drop_call(signal);
     }
+    assert(signal != NULL);
     signal->fn = fn;
     signal->arg = arg;
     signal->context = aio__ctx_capture();
