@@ -61,6 +61,7 @@ static void on_prepare(uv_prepare_t *handle)
     aio_loop *loop = handle->data;
 
     loop->in_poll = true;
+    aio__watches_check(loop);
     aio__alarm_set(loop);
 }
 

@@ -147,7 +147,8 @@ struct aio_loop {
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
     struct aio__watch **watches;       /* by fd */
     size_t watch_count;
-    struct aio__list signals; /* signal.c: the handlers */
+    struct aio__list signals;         /* signal.c: the handlers */
+    struct aio__list changed_watches; /* of which the kernel has not been told */
 
     aio_exception_handler_fn handler;
     void *handler_arg;
@@ -292,6 +293,7 @@ void aio__inbox_close(aio_loop *loop);
 aio__ctx *aio__handle_context_slot(aio_handle *handle);
 
 /* watch.c */
+void aio__watches_check(aio_loop *loop); /* before each poll */
 void aio__watches_close(aio_loop *loop);
 
 #endif

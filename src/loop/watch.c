@@ -8,12 +8,20 @@
  * libuv reports an fd with a pending error once, as UV_EBADF, and stops watching. asyncio goes
  * on calling, so that the callback can fetch the error: we count that as readable and writable
  * and watch again.
+ *
+ * libuv tells the kernel of a change when it polls next, and aborts the process if the kernel
+ * refuses, as it does when the program has closed the fd without a word. So what was changed is
+ * looked at once more before the poll; an fd that is gone then stays silent, as in asyncio.
  */
 #include "loop/handle.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 struct watcher {
     struct aio__ready ready;
@@ -29,6 +37,7 @@ struct watcher {
 struct aio__watch {
     uv_poll_t poll;
     aio_loop *loop;
+    struct aio__list changed; /* in loop->changed_watches */
     int fd;
     struct watcher reader;
     struct watcher writer;
@@ -88,9 +97,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
     if (status < 0) {
         events = UV_READABLE | UV_WRITABLE;
-        /* libuv aborts the process when told to watch an fd that is not open. */
-        if (fcntl(watch->fd, F_GETFD) >= 0)
-            (void)update_poll(watch);
+        (void)update_poll(watch);
     }
     if (events & (UV_READABLE | UV_DISCONNECT))
         queue_watcher(&watch->reader);
@@ -98,13 +105,49 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         queue_watcher(&watch->writer);
 }
 
+/* Whether the kernel would watch the fd now: 0, -EBADF, -EPERM, ... */
+static int probe(const struct aio__watch *watch)
+{
+#ifdef __linux__
+    int epoll = uv_backend_fd(watch->loop->uv);
+    struct epoll_event event = {.events = EPOLLIN};
+
+    event.data.fd = -1; /* libuv passes over such */
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, watch->fd, &event) < 0 ? -errno : 0;
+#else
+    return fcntl(watch->fd, F_GETFD) < 0 ? -errno : 0;
+#endif
+}
+
 /* Watch for what the watchers want. */
 static int update_poll(struct aio__watch *watch)
 {
     int events =
         (watch->reader.active ? UV_READABLE : 0) | (watch->writer.active ? UV_WRITABLE : 0);
+    int err = probe(watch);
 
+    aio__list_remove(&watch->changed);
+    if (err < 0) {
+        (void)uv_poll_stop(&watch->poll);
+        return err;
+    }
+    aio__list_append(&watch->loop->changed_watches, &watch->changed);
     return uv_poll_start(&watch->poll, events, on_poll);
+}
+
+void aio__watches_check(aio_loop *loop)
+{
+    struct aio__list *link;
+
+    while ((link = aio__list_first(&loop->changed_watches)) != NULL) {
+        struct aio__watch *watch = aio__container_of(link, struct aio__watch, changed);
+
+        aio__list_remove(link);
+        if (probe(watch) < 0)
+            (void)uv_poll_stop(&watch->poll);
+    }
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -118,6 +161,7 @@ static void on_closed(uv_handle_t *handle)
 static void close_watch(struct aio__watch *watch)
 {
     watch->closing = true;
+    aio__list_remove(&watch->changed);
     watch->loop->watches[watch->fd] = NULL;
     uv_close((uv_handle_t *)&watch->poll, on_closed);
 }
@@ -166,6 +210,7 @@ static int get_watch(aio_loop *loop, int fd, struct aio__watch **ret_watch)
     watch->fd = fd;
     watch->closing = false;
     watch->closed = false;
+    aio__list_init(&watch->changed);
     init_watcher(&watch->reader, watch);
     init_watcher(&watch->writer, watch);
     err = uv_poll_init(loop->uv, &watch->poll, fd);
@@ -200,6 +245,9 @@ static int add_watcher(aio_loop *loop, int fd, bool writer, aio_callback_fn fn, 
         return err;
     if (fd < 0)
         return aio_raise(AIO_EVALUE, "Invalid file descriptor: %d", fd);
+    /* Before a table is made that would reach so far. */
+    if (fcntl(fd, F_GETFD) < 0)
+        return -errno;
     err = get_watch(loop, fd, &watch);
     if (err < 0)
         return err;
