@@ -4,8 +4,6 @@
  */
 #include "support/fixture.h"
 
-#include "loop/loop_internal.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -19,12 +17,6 @@ static int count_report(aio_loop *loop, const aio_exception_context *context, vo
     return 0;
 }
 
-static int stop(void *arg)
-{
-    aio_loop_stop(arg);
-    return 0;
-}
-
 bool fx_open(struct fixture *f)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
@@ -35,11 +27,9 @@ bool fx_open(struct fixture *f)
     if (f->loop == NULL)
         return false;
     /* Each object an allocation of its own, so that any of them can be made to fail. */
-    assert_int_equal(f->loop->pool.live, 0);
-    f->loop->pool.largest = 0;
+    assert_int_equal(aio_testing_disable_pool(f->loop), 0);
     aio_set_event_loop(f->loop);
     aio_loop_set_exception_handler(f->loop, count_report, f);
-    aio_testing_on_blocked(f->loop, stop, f->loop);
     return true;
 }
 
@@ -96,7 +86,7 @@ aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn)
 
 void fx_settle(struct fixture *f)
 {
-    (void)aio_loop_run_forever(f->loop);
+    (void)aio_testing_run_until_idle(f->loop);
 }
 
 void fx_step(struct fixture *f)
