@@ -7,11 +7,12 @@
  *
  * Thread: any. The hooks are set before the library is used, so they need no lock.
  */
-#include "base/memory.h"
-
 #include "base/compiler.h"
+#include "base/random.h"
 
 #include <aio/error.h>
+#include <aio/memory.h>
+#include <aio/testing.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,41 +41,77 @@ static void libc_release(void *memory, void *arg)
 static const aio_allocator libc_allocator = LIBC_ALLOCATOR;
 static aio_allocator hooks = LIBC_ALLOCATOR;
 
-/* How many more allocations until one fails; 0: none will. */
-static atomic_size_t fail_countdown;
-static atomic_bool fail_happened;
+/* Whether any allocation is to fail, which costs those that are not a branch that is never taken. */
+static atomic_bool armed;
+/* How many more until one fails; 0: the dice decide. */
+static atomic_size_t countdown;
+/* A random number below this one fails its allocation. */
+static _Atomic(uint64_t) dice_limit;
+static _Atomic(uint64_t) dice_state;
+static atomic_size_t failures;
 
-void aio__fail_allocation(size_t nth)
+static const double DICE_RANGE = 9007199254740992.0; /* 2^53: what a double tells apart */
+
+static void arm(size_t nth, uint64_t limit)
 {
-    atomic_store(&fail_happened, false);
-    atomic_store(&fail_countdown, nth);
+    atomic_store(&armed, false);
+    atomic_store(&failures, 0);
+    atomic_store(&countdown, nth);
+    atomic_store(&dice_limit, limit);
+    atomic_store(&armed, nth != 0 || limit != 0);
 }
 
-bool aio__fail_allocation_happened(void)
+void aio_testing_fail_allocation(size_t nth)
 {
-    return atomic_load(&fail_happened);
+    arm(nth, 0);
 }
 
-static AIO__NOINLINE bool count_down(void)
+void aio_testing_fail_at_random(double probability, uint64_t seed)
 {
-    size_t left = atomic_load(&fail_countdown);
+    atomic_store(&dice_state, seed);
+    if (!(probability > 0))
+        arm(0, 0);
+    else
+        arm(0, (uint64_t)((probability < 1 ? probability : 1) * DICE_RANGE));
+}
+
+size_t aio_testing_allocation_failures(void)
+{
+    return atomic_load(&failures);
+}
+
+static bool count_down(void)
+{
+    size_t left = atomic_load(&countdown);
 
     do {
         if (left == 0)
             return false; /* another thread had the one that fails */
-    } while (!atomic_compare_exchange_weak(&fail_countdown, &left, left - 1));
+    } while (!atomic_compare_exchange_weak(&countdown, &left, left - 1));
+    return left == 1;
+}
 
-    if (left != 1)
-        return false;
-    atomic_store(&fail_happened, true);
-    return true;
+static bool throw_dice(void)
+{
+    uint64_t state = atomic_fetch_add(&dice_state, AIO__RANDOM_STEP) + AIO__RANDOM_STEP;
+
+    return aio__random_mix(state) >> 11 < atomic_load(&dice_limit);
+}
+
+static AIO__NOINLINE bool is_chosen(void)
+{
+    bool chosen = atomic_load(&dice_limit) != 0 ? throw_dice() : count_down();
+
+    if (chosen)
+        atomic_fetch_add(&failures, 1);
+    return chosen;
 }
 
 static inline bool must_fail(void)
 {
-    if (AIO__LIKELY(atomic_load_explicit(&fail_countdown, memory_order_relaxed) == 0))
+    if (AIO__LIKELY(!atomic_load_explicit(&armed, memory_order_relaxed)))
         return false;
-    return count_down();
+    return is_chosen();
 }
 
 int aio_set_allocator(const aio_allocator *allocator)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "loop/handle.h"
 
+#include <aio/future.h>
 #include <stdio.h>
 
 enum { STEP_TEXT = 512 };
@@ -21,7 +22,12 @@ void aio_loop_set_debug(aio_loop *loop, bool enabled)
     if (loop == NULL)
         return;
     loop->debug = enabled;
-    loop->one_by_one = enabled;
+    aio__loop_choose_pace(loop);
+}
+
+void aio__loop_choose_pace(aio_loop *loop)
+{
+    loop->one_by_one = loop->debug || loop->on_step != NULL || loop->shuffles;
 }
 
 double aio_loop_get_slow_callback_duration(const aio_loop *loop)
@@ -41,7 +47,7 @@ static void describe(aio_loop *loop, struct aio__ready *node, char *text, size_t
     aio_handle *handle = aio__handle_of(node);
 
     if (node->run == NULL)
-        loop->strand_ops->describe(aio__container_of(node, struct aio__strand, ready), text, size);
+        (void)aio_future_format(aio__loop_task_of(loop, node), text, size);
     else if (handle != NULL)
         (void)aio_handle_format(handle, text, size);
     else
@@ -55,6 +61,8 @@ void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
     uint64_t start;
     double took;
 
+    if (loop->on_step != NULL)
+        aio__testing_tell(loop, node);
     if (!loop->debug) {
         run(loop, node);
         return;

@@ -75,9 +75,12 @@ static void pass_virtual_time(aio_loop *loop)
         return;
     if (loop->external != 0) {
         loop->blocked = true;
-    } else if (first != NULL && first->key != UINT64_MAX) {
+    } else if (first != NULL && first->key != UINT64_MAX && first->key <= loop->horizon_ns) {
         if (first->key > loop->now_ns)
             loop->now_ns = first->key;
+    } else if (loop->settles) {
+        loop->settled = true;
+        loop->stopping = true;
     } else if (loop->on_blocked != NULL) {
         int code = loop->on_blocked(loop->on_blocked_arg);
 

@@ -157,7 +157,7 @@ double aio_handle_when(const aio_handle *handle)
     return handle->when_ns == UINT64_MAX ? AIO_FOREVER : (double)handle->when_ns / 1e9;
 }
 
-static bool is_queued(const aio_handle *handle)
+bool aio__handle_is_queued(const aio_handle *handle)
 {
     return handle != NULL && atomic_load(&handle->state) == AIO__HANDLE_QUEUED;
 }
@@ -166,7 +166,7 @@ void aio_handle_set_context(aio_handle *handle, aio_context *context)
 {
     aio__ctx old;
 
-    if (!is_queued(handle) || context == NULL)
+    if (!aio__handle_is_queued(handle) || context == NULL)
         return;
     old = handle->context;
     handle->context = aio__ctx_share(context);

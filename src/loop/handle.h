@@ -40,6 +40,9 @@ int aio__loop_check_call(aio_loop *loop, aio_callback_fn fn);
 /* Give up a handle that is in the queue, the heap or the inbox and will never run. */
 void aio__handle_discard(aio_handle *handle);
 
+/* Whether its call is still to come. */
+bool aio__handle_is_queued(const aio_handle *handle);
+
 /* The handle of a node, if the node is one; else NULL. */
 aio_handle *aio__handle_of(struct aio__ready *node);
 

@@ -12,7 +12,6 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
-#include <aio/testing.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -108,6 +107,7 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
     loop->slow_callback = DEFAULT_SLOW_CALLBACK;
     loop->alarm_fd = -1;
     loop->alarm_ns = UINT64_MAX;
+    loop->horizon_ns = UINT64_MAX;
     atomic_init(&loop->inbox, NULL);
     atomic_init(&loop->posting, 0);
     atomic_init(&loop->user_refs, 1);
@@ -274,12 +274,4 @@ bool aio_loop_is_running(const aio_loop *loop)
 struct uv_loop_s *aio_loop_uv(aio_loop *loop)
 {
     return loop == NULL || loop->closed ? NULL : loop->uv;
-}
-
-void aio_testing_on_blocked(aio_loop *loop, aio_callback_fn fn, void *arg)
-{
-    if (loop == NULL)
-        return;
-    loop->on_blocked = fn;
-    loop->on_blocked_arg = arg;
 }

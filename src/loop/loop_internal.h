@@ -13,12 +13,14 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/pool.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "fiber/fiber.h"
 #include "loop/ready.h"
 
 #include <aio/loop.h>
 #include <aio/task.h>
+#include <aio/testing.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <uv.h>
@@ -43,7 +45,7 @@ struct aio__strand_ops {
     bool (*starts)(struct aio__strand *strand); /* false: it is over and needs no stack */
     void (*main)(struct aio__strand *strand);   /* runs on the strand's fiber, to its end */
     void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
-    size_t (*describe)(struct aio__strand *strand, char *buffer, size_t size);
+    aio_task *(*task)(struct aio__strand *strand); /* borrowed */
 };
 
 /*
@@ -154,6 +156,13 @@ struct aio_loop {
     void *handler_arg;
     aio_callback_fn on_blocked; /* testing.h */
     void *on_blocked_arg;
+    aio_testing_step_fn on_step;
+    void *on_step_arg;
+    uint64_t shuffle_state;
+    bool shuffles;
+    bool settles;        /* the run call ends when nothing can go on before the horizon */
+    bool settled;        /* it did */
+    uint64_t horizon_ns; /* up to which virtual time may jump */
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
     void *net;                  /* src/net */
@@ -230,6 +239,18 @@ void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle);
  * travels with it. */
 void aio__loop_leave(aio_loop *loop, int code, aio_exception *error);
 void aio__loop_forget_leaving(aio_loop *loop);
+
+/* The task of a strand's node. */
+static inline aio_task *aio__loop_task_of(aio_loop *loop, struct aio__ready *node)
+{
+    return loop->strand_ops->task(aio__container_of(node, struct aio__strand, ready));
+}
+
+/* debug.c: whether every step goes by way of the hub, now that somebody wants to watch or not */
+void aio__loop_choose_pace(aio_loop *loop);
+/* testing.c: what on_step is told; a new batch in random order */
+void aio__testing_tell(aio_loop *loop, struct aio__ready *node);
+void aio__testing_shuffle_batch(aio_loop *loop);
 
 /* debug.c: run a node, and say so if it takes long */
 void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,

@@ -80,6 +80,8 @@ static void begin_batch(aio_loop *loop)
     aio__timers_collect(loop);
     loop->batch = loop->ready;
     loop->ready.head = NULL;
+    if (AIO__UNLIKELY(loop->one_by_one) && loop->shuffles)
+        aio__testing_shuffle_batch(loop);
 }
 
 /* The next node of this dispatch; NULL: it is over. */

@@ -271,16 +271,16 @@ static void strand_fails(struct aio__strand *strand, int code)
     end_task(aio__task_of_strand(strand), code, NULL);
 }
 
-static size_t strand_describe(struct aio__strand *strand, char *buffer, size_t size)
+static aio_task *strand_task(struct aio__strand *strand)
 {
-    return aio_future_format(&aio__task_of_strand(strand)->fut, buffer, size);
+    return &aio__task_of_strand(strand)->fut;
 }
 
 static const struct aio__strand_ops strand_ops = {
     .starts = strand_starts,
     .main = strand_main,
     .fails = strand_fails,
-    .describe = strand_describe,
+    .task = strand_task,
 };
 
 /* --- the end of the loop --------------------------------------------------------------- */

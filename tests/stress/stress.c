@@ -142,7 +142,9 @@ static void make_loop(struct stress *stress)
     options.clock = AIO_CLOCK_VIRTUAL;
     stress->loop = aio_loop_new(&options);
     stress_check(stress, stress->loop != NULL, "no loop");
-    stress->loop->pool.largest = 0; /* each object an allocation, which can fail */
+    stress_check(stress, aio_testing_disable_pool(stress->loop) == 0, "the pool is in use");
+    if (stress->shuffled)
+        aio_testing_shuffle(stress->loop, stress->seed | 1);
     aio_loop_set_exception_handler(stress->loop, on_report, stress);
     aio_testing_on_blocked(stress->loop, on_blocked, stress);
 }
@@ -170,6 +172,7 @@ static void run_round(struct stress *stress, const struct stress_scenario *scena
     stress->seed = stress->random = seed;
     stress->steps_left = steps;
     stress->calm = stress_random(stress, 4) == 0;
+    stress->shuffled = stress_random(stress, 3) == 0;
     make_loop(stress);
     stress->worker_count = scenario->begin(stress);
     make_workers(stress);

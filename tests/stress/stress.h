@@ -45,8 +45,9 @@ struct stress {
     aio_loop *loop;
     void *shared;
     unsigned steps_left;
-    bool calm;   /* no trouble in this round */
-    bool ending; /* the workers are told to end; for scenarios */
+    bool calm;     /* no trouble in this round */
+    bool shuffled; /* ready tasks run in any order */
+    bool ending;   /* the workers are told to end; for scenarios */
     unsigned worker_count;
     unsigned alive;
     struct stress_worker workers[STRESS_WORKERS];

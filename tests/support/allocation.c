@@ -4,11 +4,12 @@
  */
 #include "support/allocation.h"
 
-#include "base/memory.h"
 #include "base/thread.h"
 #include "support/unit.h"
 
 #include <aio/error.h>
+#include <aio/memory.h>
+#include <aio/testing.h>
 #include <stdatomic.h>
 
 static atomic_size_t live;
@@ -58,7 +59,7 @@ int check_allocations(void **state)
 {
     size_t left;
 
-    aio__fail_allocation(0);
+    aio_testing_fail_allocation(0);
     drop_travelling_error();
     left = live_allocations();
     (void)aio_set_allocator(NULL);
@@ -79,10 +80,10 @@ size_t with_each_allocation_failing(void (*body)(void *arg), void *arg)
     for (size_t nth = 1;; nth++) {
         bool failed;
 
-        aio__fail_allocation(nth);
+        aio_testing_fail_allocation(nth);
         body(arg);
-        failed = aio__fail_allocation_happened();
-        aio__fail_allocation(0);
+        failed = aio_testing_allocation_failures() != 0;
+        aio_testing_fail_allocation(0);
         drop_travelling_error();
         assert_int_equal(live_allocations(), before);
         if (!failed)

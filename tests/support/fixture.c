@@ -58,12 +58,6 @@ static void make_first_loop(void)
     aio_loop_unref(loop);
 }
 
-static int stop(void *arg)
-{
-    aio_loop_stop(arg);
-    return 0;
-}
-
 bool fx_open_with(struct fixture *f, aio_clock clock)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
@@ -74,8 +68,7 @@ bool fx_open_with(struct fixture *f, aio_clock clock)
     if (f->loop == NULL)
         return false;
     /* Each object an allocation of its own, so that any of them can be made to fail. */
-    assert_int_equal(f->loop->pool.live, 0);
-    f->loop->pool.largest = 0;
+    assert_int_equal(aio_testing_disable_pool(f->loop), 0);
     aio_set_event_loop(f->loop);
     aio_loop_set_exception_handler(f->loop, note_report, f);
     return true;
@@ -176,8 +169,7 @@ aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn)
 
 void fx_settle(struct fixture *f)
 {
-    aio_testing_on_blocked(f->loop, stop, f->loop);
-    (void)aio_loop_run_forever(f->loop);
+    (void)aio_testing_run_until_idle(f->loop);
 }
 
 void fx_step(struct fixture *f)
