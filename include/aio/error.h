@@ -168,7 +168,7 @@ AIO_API aio_exception *aio_error_catch(int code);
 AIO_API const char *aio_error_text(int code);
 
 /** @name Error objects
- *  Immutable, counted without locks: an object belongs to one thread at a time. @{ */
+ *  Immutable and counted: any thread may have a reference. @{ */
 
 /**
  * Make an error object without raising it.
