@@ -342,6 +342,7 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
         if (ret_handle != NULL)
             aio_handle_unref(handle);
         aio__handle_discard(handle);
+        return aio_raise(err, "Event loop is closed");
     }
-    return err;
+    return 0;
 }
