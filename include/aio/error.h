@@ -178,7 +178,7 @@ AIO_API const char *aio_error_text(int code);
 AIO_API int aio_last_failure(void);
 
 /** @name Error objects
- *  Immutable, counted without locks: an object belongs to one thread at a time. @{ */
+ *  Immutable and counted: any thread may have a reference. @{ */
 
 /**
  * Make an error object without raising it.

@@ -12,7 +12,10 @@
  *     deep: fibers have small stacks.
  *   - Raising never fails. When memory is short the code travels alone.
  *
- * Thread: an object belongs to one at a time.
+ *   - The last holder needs no atomic write to find out that it is the last.
+ *
+ * Thread: any. References are counted atomically: an error that came out of a worker thread
+ * is looked at by whoever waits for it, in several threads at a time.
  */
 #include "base/error_internal.h"
 #include "base/thread.h"
@@ -42,7 +45,7 @@ aio_exception *aio__error_alloc(int code, size_t capacity, const char *message)
         return NULL;
 
     memset(error, 0, sizeof(*error));
-    error->refs = 1;
+    atomic_init(&error->refs, 1);
     error->code = code < 0 ? code : AIO_ERUNTIME;
     if (message != NULL)
         error->message = memcpy(&error->members[capacity], message, message_bytes);
@@ -80,18 +83,30 @@ aio_exception *aio_exception_new_at(const char *file, int line, const char *func
     return error;
 }
 
+static bool is_counted(aio_exception *error)
+{
+    return error != NULL &&
+           atomic_load_explicit(&error->refs, memory_order_relaxed) != AIO__ERROR_IMMORTAL;
+}
+
 aio_exception *aio_exception_ref(aio_exception *error)
 {
-    if (error != NULL && error->refs != AIO__ERROR_IMMORTAL)
-        error->refs++;
+    if (is_counted(error))
+        atomic_fetch_add_explicit(&error->refs, 1, memory_order_relaxed);
     return error;
+}
+
+static bool drop_reference(aio_exception *error)
+{
+    return atomic_load_explicit(&error->refs, memory_order_acquire) == 1 ||
+           atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) == 1;
 }
 
 /* Drop a reference; the last one puts the object on the list of those to free, which
  * is linked through `cause`, once the cause itself has been dropped. */
 static void drop(aio_exception *error, aio_exception **doomed)
 {
-    while (error != NULL && error->refs != AIO__ERROR_IMMORTAL && --error->refs == 0) {
+    while (is_counted(error) && drop_reference(error)) {
         aio_exception *cause = error->cause;
 
         error->cause = *doomed;
@@ -118,7 +133,7 @@ void aio_exception_unref(aio_exception *error)
 
 void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(void *data))
 {
-    if (error == NULL || error->refs == AIO__ERROR_IMMORTAL) {
+    if (!is_counted(error)) {
         if (destroy != NULL)
             destroy(data);
         return;

@@ -9,9 +9,11 @@
 
 #include "base/error.h"
 
+#include <stdatomic.h>
+
 /* One allocation: the members follow the structure, the message follows them. */
 struct aio_exception {
-    size_t refs; /* AIO__ERROR_IMMORTAL: not counted */
+    atomic_size_t refs; /* AIO__ERROR_IMMORTAL: not counted */
     int code;
     int line;             /* 0: unknown */
     const char *file;     /* borrowed, a literal; NULL: unknown */

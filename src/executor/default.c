@@ -118,7 +118,7 @@ static void job_is_over(uv_work_t *work, int status)
         aio__inbox_drain(loop);
     settle(job);
     aio__list_remove(&job->link);
-    loop->external--;
+    aio__loop_job_ends(loop);
     if (pool != NULL && pool->idle != NULL && aio__list_empty(&pool->jobs) &&
         aio__future_is_pending(pool->idle))
         aio__future_finish(pool->idle, NULL, NULL);
@@ -199,7 +199,7 @@ static aio_future *submit(aio_loop *loop, struct pool *pool, aio_job_fn fn, void
         return aio__failed(err);
     }
     aio__list_append(&pool->jobs, &job->link);
-    loop->external++;
+    aio__loop_job_begins(loop);
     return aio_future_ref(fut);
 }
 

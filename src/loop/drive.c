@@ -100,12 +100,12 @@ static bool is_busy(const aio_loop *loop)
     return loop->is_virtual && loop->running && !loop->blocked;
 }
 
-/* A host's uv_loop_t lives on for us while tasks or timers do. */
+/* A host's uv_loop_t lives on for us while tasks, timers or jobs in executors do. */
 static void keep_host_alive(aio_loop *loop)
 {
     if (loop->running)
         return;
-    if (loop->task_count != 0)
+    if (loop->task_count != 0 || loop->external != 0)
         uv_ref((uv_handle_t *)&loop->wakeup);
     else
         uv_unref((uv_handle_t *)&loop->wakeup);
@@ -128,6 +128,17 @@ static int take_leave_code(aio_loop *loop)
         aio__error_forget();
     aio_exception_unref(error);
     return code;
+}
+
+void aio__loop_job_begins(aio_loop *loop)
+{
+    if (loop->external++ == 0)
+        keep_host_alive(loop);
+}
+
+void aio__loop_job_ends(aio_loop *loop)
+{
+    loop->external--; /* from libuv's callbacks or the queue: on_check() looks again */
 }
 
 /* Where the host runs libuv there is no run call of ours that could return the code. */
@@ -307,7 +318,7 @@ int aio_loop_step(aio_loop *loop)
     err = end_run(loop);
     if (err < 0)
         return err;
-    return loop->task_count != 0 || loop->ready.head != NULL ||
+    return loop->task_count != 0 || loop->external != 0 || loop->ready.head != NULL ||
            aio__heap_min(&loop->timers) != NULL || uv_loop_alive(loop->uv);
 }
 

@@ -5,7 +5,8 @@
  * After fork() the child shares the parent's epoll instance and timerfd: whatever it did with them
  * would be done to the parent. So it forgets what was running (S13), and a loop from before
  * refuses to run; it can be closed, which lets go of the child's copies only. Signals do what they
- * did before there were handlers of ours.
+ * did before there were handlers of ours. Executors look at the generation too: their threads
+ * stayed behind.
  */
 #include "loop/loop_internal.h"
 
@@ -30,12 +31,17 @@ static void watch_forks(void)
     (void)pthread_atfork(NULL, NULL, in_child);
 }
 
-void aio__loop_note_process(aio_loop *loop)
+unsigned aio__process_generation(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     (void)pthread_once(&once, watch_forks);
-    loop->generation = generation;
+    return generation;
+}
+
+void aio__loop_note_process(aio_loop *loop)
+{
+    loop->generation = aio__process_generation();
 }
 
 bool aio__loop_is_from_before_fork(const aio_loop *loop)

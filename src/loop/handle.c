@@ -343,5 +343,5 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
     else if (ret_handle != NULL)
         *ret_handle = aio_handle_ref(handle);
     aio_handle_unref(handle);
-    return err;
+    return err < 0 ? aio_raise(err, "Event loop is closed") : 0;
 }

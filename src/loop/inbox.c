@@ -6,9 +6,11 @@
  * reverses. Only the thread that finds it empty wakes the loop: the others are covered by that.
  *
  * Closing puts a mark in the place of the stack, so that a call that comes later is refused and
- * none is lost in between, and waits for those who are between their push and their wake.
+ * none is lost in between, and waits for those who are between their push and their wake. What
+ * was in there then runs with the loop closed, as all that is queued does: to let go of what it
+ * holds.
  */
-#include "loop/handle.h"
+#include "loop/loop_internal.h"
 
 #include <aio/error.h>
 #include <sched.h>
@@ -29,7 +31,7 @@ int aio__inbox_post(aio_loop *loop, struct aio__ready *node)
     if (head == NULL)
         (void)uv_async_send(&loop->wakeup);
     atomic_fetch_sub(&loop->posting, 1);
-    return head == &closed_mark ? aio_raise(AIO_ECLOSED, "Event loop is closed") : 0;
+    return head == &closed_mark ? AIO_ECLOSED : 0;
 }
 
 /* What came, in the order in which it came. */
@@ -70,7 +72,7 @@ void aio__inbox_close(aio_loop *loop)
     while (node != NULL) {
         struct aio__ready *next = node->next;
 
-        aio__handle_discard(aio__handle_of(node));
+        node->run(node);
         node = next;
     }
 }

@@ -83,9 +83,9 @@ bool aio__loop_bury(aio_loop *loop)
 
     do
         (void)uv_run(loop->uv, UV_RUN_NOWAIT);
-    while ((err = uv_loop_close(loop->uv)) == UV_EBUSY && loop->external == 0 &&
+    while ((err = uv_loop_close(loop->uv)) == UV_EBUSY && loop->uv->active_reqs.count == 0 &&
            uv_loop_alive(loop->uv));
-    if (err == UV_EBUSY && loop->external != 0)
+    if (err == UV_EBUSY && loop->uv->active_reqs.count != 0)
         return false;
     if (err == UV_EBUSY) {
         /* Handles of the program's that it forgot: their memory is not ours to judge, and

@@ -281,7 +281,13 @@ bool aio__loop_bury(aio_loop *loop); /* end its uv_loop_t, if nothing is running
 int aio__drive_init(aio_loop *loop);
 void aio__drive_close(aio_loop *loop);
 
+/* A job has begun elsewhere that will come back to the loop, or has come back: a virtual clock
+ * stands still meanwhile, and a host's uv_loop_t lives on. In the loop's thread. */
+void aio__loop_job_begins(aio_loop *loop);
+void aio__loop_job_ends(aio_loop *loop);
+
 /* fork.c */
+unsigned aio__process_generation(void); /* how many forks lie between us and the first of us */
 void aio__loop_note_process(aio_loop *loop);
 bool aio__loop_is_from_before_fork(const aio_loop *loop);
 
@@ -306,7 +312,8 @@ void aio__alarm_keep_alive(aio_loop *loop); /* a host's loop stays alive while t
 void aio__alarm_close(aio_loop *loop, uv_close_cb closed);
 
 /* inbox.c */
-int aio__inbox_post(aio_loop *loop, struct aio__ready *node); /* 0, AIO_ECLOSED; any thread */
+int aio__inbox_post(aio_loop *loop, struct aio__ready *node); /* any thread; 0, or AIO_ECLOSED,
+                                                                 which is not raised */
 void aio__inbox_drain(aio_loop *loop);
 void aio__inbox_close(aio_loop *loop);
 

@@ -8,6 +8,7 @@
 #include "support/allocation.h"
 #include "support/unit.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static void raise_gives_its_code_back(void **state)
@@ -256,6 +257,35 @@ static void error_detail_of_no_error_goes_at_once(void **state)
     assert_int_equal(destroyed, 2);
 }
 
+/* Each holds one reference, takes and drops others, and raises the error in its thread. */
+static void *use_and_drop(void *arg)
+{
+    aio_exception *error = arg;
+
+    for (int i = 0; i < 1000; i++) {
+        (void)aio_raise_exception(error);
+        aio_exception_unref(aio_error_catch(AIO_EVALUE));
+    }
+    aio_exception_unref(error);
+    return NULL;
+}
+
+static void error_may_be_held_by_several_threads_and_goes_with_the_last(void **state)
+{
+    aio_exception *error = aio_exception_new(AIO_EVALUE, "shared");
+    pthread_t threads[4];
+    int destroyed = 0;
+
+    aio__error_set_detail(error, &destroyed, count_destroyed);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_and_drop, aio_exception_ref(error)),
+                         0);
+    aio_exception_unref(error);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(destroyed, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)
 
 int main(void)
@@ -283,6 +313,7 @@ int main(void)
         TEST(error_with_a_million_causes_is_freed),
         TEST(error_detail_goes_with_the_error),
         TEST(error_detail_of_no_error_goes_at_once),
+        TEST(error_may_be_held_by_several_threads_and_goes_with_the_last),
     };
 
     return RUN_TESTS(tests, NULL, NULL);
