@@ -43,6 +43,7 @@ struct aio__strand_ops {
     void (*main)(struct aio__strand *strand);   /* runs on the strand's fiber, to its end */
     void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
     size_t (*describe)(struct aio__strand *strand, char *buffer, size_t size);
+    aio__ctx *(*context)(aio_future *fut); /* that of a task; NULL for what is none */
 };
 
 /*

@@ -275,11 +275,17 @@ static size_t strand_describe(struct aio__strand *strand, char *buffer, size_t s
     return aio_future_format(&aio__task_of_strand(strand)->fut, buffer, size);
 }
 
+static aio__ctx *strand_context(aio_future *fut)
+{
+    return aio_future_is_task(fut) ? &aio__task_of(fut)->strand.own_context : NULL;
+}
+
 static const struct aio__strand_ops strand_ops = {
     .starts = strand_starts,
     .main = strand_main,
     .fails = strand_fails,
     .describe = strand_describe,
+    .context = strand_context,
 };
 
 /* --- the end of the loop --------------------------------------------------------------- */
