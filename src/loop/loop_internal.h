@@ -45,7 +45,8 @@ struct aio__strand_ops {
     bool (*starts)(struct aio__strand *strand); /* false: it is over and needs no stack */
     void (*main)(struct aio__strand *strand);   /* runs on the strand's fiber, to its end */
     void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
-    aio_task *(*task)(struct aio__strand *strand); /* borrowed */
+    aio_task *(*task)(struct aio__strand *strand);       /* borrowed */
+    aio__ctx *(*context)(aio_future *fut);               /* that of a task; NULL for what is none */
 };
 
 /*
@@ -160,9 +161,9 @@ struct aio_loop {
     void *on_step_arg;
     uint64_t shuffle_state;
     bool shuffles;
-    bool settles;        /* the run call ends when nothing can go on before the horizon */
-    bool settled;        /* it did */
-    uint64_t horizon_ns; /* up to which virtual time may jump */
+    bool settles;                /* the run call ends when nothing can go on before the horizon */
+    bool settled;                /* it did */
+    uint64_t horizon_ns;         /* up to which virtual time may jump */
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
     void *net;                  /* src/net */

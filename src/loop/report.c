@@ -48,13 +48,15 @@ void aio_loop_default_exception_handler(aio_loop *loop, const aio_exception_cont
 {
     char future[OBJECT_TEXT] = "";
     char handle[OBJECT_TEXT] = "";
-    const char *message = context->message;
-    const char *source = context->source;
+    const char *message;
+    const char *source;
     char *error;
 
     (void)loop;
-    if (!aio__log_heard())
+    if (context == NULL || !aio__log_heard())
         return;
+    message = context->message;
+    source = context->source;
     if (message == NULL || *message == '\0')
         message = "Unhandled exception in event loop";
     if (context->future != NULL)
@@ -69,16 +71,21 @@ void aio_loop_default_exception_handler(aio_loop *loop, const aio_exception_cont
 }
 
 /* The context variables a handler sees: those of what the report names (S57). */
-static aio__ctx *context_of(const aio_exception_context *context)
+static aio__ctx *context_of(aio_loop *loop, const aio_exception_context *context)
 {
-    if (context->handle != NULL)
-        return aio__handle_context_slot(context->handle);
-    return NULL;
+    aio__ctx *slot = NULL;
+
+    if (context->future != NULL && loop->strand_ops != NULL)
+        slot = loop->strand_ops->context(context->future);
+    if (slot == NULL && context->handle != NULL)
+        slot = aio__handle_context_slot(context->handle);
+    return slot;
 }
 
 void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context *context)
 {
     struct aio__thread *thread = aio__thread();
+    aio__ctx *outer = thread->context;
     aio__ctx *slot;
     int code;
 
@@ -89,11 +96,11 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
         return;
     }
 
-    slot = thread->context;
-    if (context_of(context) != NULL)
-        thread->context = context_of(context);
+    slot = context_of(loop, context);
+    if (slot != NULL)
+        thread->context = slot;
     code = loop->handler(loop, context, loop->handler_arg);
-    thread->context = slot;
+    thread->context = outer;
     if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
         aio__loop_leave(loop, code, aio_error_catch(code));
     } else if (code < 0) {

@@ -276,11 +276,17 @@ static aio_task *strand_task(struct aio__strand *strand)
     return &aio__task_of_strand(strand)->fut;
 }
 
+static aio__ctx *strand_context(aio_future *fut)
+{
+    return aio_future_is_task(fut) ? &aio__task_of(fut)->strand.own_context : NULL;
+}
+
 static const struct aio__strand_ops strand_ops = {
     .starts = strand_starts,
     .main = strand_main,
     .fails = strand_fails,
     .task = strand_task,
+    .context = strand_context,
 };
 
 /* --- the end of the loop --------------------------------------------------------------- */
