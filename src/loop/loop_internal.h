@@ -45,7 +45,7 @@ struct aio__strand_ops {
     bool (*starts)(struct aio__strand *strand); /* false: it is over and needs no stack */
     void (*main)(struct aio__strand *strand);   /* runs on the strand's fiber, to its end */
     void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
-    aio_task *(*task)(struct aio__strand *strand); /* borrowed */
+    aio_task *(*task)(struct aio__strand *strand);       /* borrowed */
 };
 
 /*
@@ -54,6 +54,7 @@ struct aio__strand_ops {
  */
 struct aio__direct {
     struct aio__fiber *caller;
+    struct aio__strand *strand; /* that the caller is; may be NULL */
     struct aio__direct *outer;
 };
 
@@ -75,13 +76,14 @@ struct aio__watch;
  * its file; what a file alone uses stands together below. */
 struct aio_loop {
     /* what each step touches */
-    struct aio__queue batch;     /* what this iteration runs */
-    struct aio__queue ready;     /* what the next one will */
-    struct aio__strand *current; /* the strand that runs; NULL in plain callbacks */
-    struct aio__fiber *fiber;    /* the fiber that runs, while dispatching */
-    struct aio__fiber *hub;      /* the thread's own stack */
-    struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
-    struct aio__direct *direct;  /* the innermost strand that returns to its caller */
+    struct aio__queue batch;        /* what this iteration runs */
+    struct aio__queue ready;        /* what the next one will */
+    struct aio__strand *current;    /* the strand that runs; NULL in plain callbacks */
+    struct aio__fiber *fiber;       /* the fiber that runs, while dispatching */
+    struct aio__fiber *hub;         /* the thread's own stack */
+    struct aio__ready *handover;    /* taken on a fiber, to be run on the thread's own stack */
+    struct aio__direct *direct;     /* the innermost strand that returns to its caller */
+    struct aio__question *question; /* to the strand that is switched to */
     struct aio__fiber_pool *fibers;
     const struct aio__strand_ops *strand_ops;
     struct aio__heap timers;
@@ -148,9 +150,9 @@ struct aio_loop {
     void *on_step_arg;
     uint64_t shuffle_state;
     bool shuffles;
-    bool settles;        /* the run call ends when nothing can go on before the horizon */
-    bool settled;        /* it did */
-    uint64_t horizon_ns; /* up to which virtual time may jump */
+    bool settles;                /* the run call ends when nothing can go on before the horizon */
+    bool settled;                /* it did */
+    uint64_t horizon_ns;         /* up to which virtual time may jump */
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
     void *net;              /* src/net */
