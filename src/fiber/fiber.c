@@ -14,6 +14,7 @@
  */
 #include "fiber/pool_internal.h"
 
+#include "base/backtrace.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -274,4 +275,30 @@ size_t aio__fiber_stack_left(const struct aio__fiber *fiber)
 const char *aio__fiber_backend(void)
 {
     return aio__context_backend();
+}
+
+/* --- what a suspended fiber is in the middle of ------------------------------------------- */
+
+/* What walking the stack takes of it: five kilobytes, and instrumented code more. */
+static const ptrdiff_t WALK_SIZE = (ptrdiff_t)(AIO__ASAN || AIO__TSAN ? 32 : 8) << 10;
+
+size_t aio__fiber_ask(struct aio__fiber *fiber, struct aio__question **place, const void **places,
+                      size_t limit)
+{
+    struct aio__fiber_root root;
+    struct aio__question question = {
+        .asker = aio__fiber_root_init(&root), .places = places, .limit = limit};
+
+    if ((char *)fiber->context.stack_pointer - fiber->low < WALK_SIZE)
+        return 0;
+    *place = &question;
+    aio__fiber_switch(question.asker, fiber);
+    *place = NULL;
+    return question.count;
+}
+
+AIO__NOINLINE void aio__fiber_answer(struct aio__fiber *self, struct aio__question *question)
+{
+    question->count = aio__backtrace(question->places, question->limit);
+    aio__fiber_switch(self, question->asker);
 }

@@ -193,6 +193,30 @@ AIO__UNSANITIZED_INLINE void aio__fiber_switch(struct aio__fiber *from, struct a
     aio__fiber_arrived(from);
 }
 
+/*
+ * A question to a suspended fiber: what it is in the middle of. Whoever suspends fibers has a
+ * place for one, looks there when it is switched to, and answers before it goes on:
+ *
+ *     aio__fiber_switch(self, to);
+ *     while (AIO__UNLIKELY(place != NULL))
+ *         aio__fiber_answer(self, place);
+ */
+struct aio__question {
+    struct aio__fiber *asker;
+    const void **places;
+    size_t limit;
+    size_t count;
+};
+
+/*
+ * Ask for the calls on a suspended fiber's stack, the newest first, as aio__backtrace() gives
+ * them. It has to be suspended where somebody looks at *place. 0 calls also if too little of its
+ * stack is left for looking. Thread: the pool's; the caller may be on any stack.
+ */
+size_t aio__fiber_ask(struct aio__fiber *fiber, struct aio__question **place, const void **places,
+                      size_t limit);
+void aio__fiber_answer(struct aio__fiber *self, struct aio__question *question);
+
 /* The most stack the fiber has used since it was taken; 0 unless the pool measures. */
 size_t aio__fiber_high_water(const struct aio__fiber *fiber);
 

@@ -55,6 +55,7 @@ struct aio__strand_ops {
  */
 struct aio__direct {
     struct aio__fiber *caller;
+    struct aio__strand *strand; /* that the caller is; may be NULL */
     struct aio__direct *outer;
 };
 
@@ -107,10 +108,11 @@ struct aio_loop {
     uint64_t iterations;
     uint64_t now_ns; /* the clock when it was last read by the loop itself */
     struct aio__heap timers;
-    struct aio__fiber *hub;      /* the thread's own stack */
-    struct aio__fiber *spare;    /* of a strand that has ended: for the next one that starts */
-    struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
-    struct aio__direct *direct;  /* the innermost strand that returns to its caller */
+    struct aio__fiber *hub;         /* the thread's own stack */
+    struct aio__fiber *spare;       /* of a strand that has ended: for the next one that starts */
+    struct aio__ready *handover;    /* taken on a fiber, to be run on the thread's own stack */
+    struct aio__direct *direct;     /* the innermost strand that returns to its caller */
+    struct aio__question *question; /* to the strand that is switched to */
     struct aio__fiber_pool *fibers;
     const struct aio__strand_ops *strand_ops;
 

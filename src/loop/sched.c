@@ -234,7 +234,19 @@ void aio__strand_suspend(aio_loop *loop)
     if (to != from) {
         loop->fiber = to;
         aio__fiber_switch(from, to);
+        while (AIO__UNLIKELY(loop->question != NULL))
+            aio__fiber_answer(from, loop->question);
     }
+}
+
+bool aio__strand_is_suspended(const aio_loop *loop, const struct aio__strand *strand)
+{
+    if (strand->fiber == NULL || strand == loop->current)
+        return false;
+    for (const struct aio__direct *direct = loop->direct; direct != NULL; direct = direct->outer)
+        if (direct->strand == strand)
+            return false;
+    return true;
 }
 
 /* What runs on every fiber: one strand after the other, for as long as they are new. */
@@ -262,7 +274,7 @@ static struct aio__fiber *strand_base(struct aio__fiber *self)
 int aio__strand_run_now(aio_loop *loop, struct aio__strand *strand)
 {
     struct aio__thread *thread = aio__thread();
-    struct aio__direct direct = {loop->fiber, loop->direct};
+    struct aio__direct direct = {loop->fiber, loop->current, loop->direct};
     struct aio__strand *outer = loop->current;
     aio_exception **outer_slot = thread->error_slot;
     aio__ctx *outer_context = thread->context;

@@ -26,6 +26,9 @@ static inline void aio__strand_init(struct aio__strand *strand)
  */
 void aio__strand_suspend(aio_loop *loop);
 
+/* Whether it stands in that, so that it can be asked by loop->question. */
+bool aio__strand_is_suspended(const aio_loop *loop, const struct aio__strand *strand);
+
 /*
  * Start or resume a strand inside this call, which returns when the strand suspends or ends.
  * The caller may be on any stack of the loop's thread. 0, or AIO_ENOMEM without a stack.

@@ -27,6 +27,16 @@ static struct aio__body *body_on(const struct aio__fiber *fiber)
     return aio__fiber_runs(fiber) == body_base ? aio__fiber_user(fiber) : NULL;
 }
 
+struct aio__fiber *aio__body_caller(const struct aio__fiber *fiber, struct aio__stacks **ret_stacks)
+{
+    const struct aio__body *body = body_on(fiber);
+
+    if (body == NULL || body->state != AIO__BODY_RUNNING)
+        return NULL;
+    *ret_stacks = body->owner.stacks;
+    return body->caller;
+}
+
 /* --- making ---------------------------------------------------------------------------- */
 
 void *aio__body_alloc(size_t object_size, const aio_generator_options *options)

@@ -65,6 +65,11 @@ void aio__body_give_up(struct aio__body *body);
  */
 void aio__body_unwind(struct aio__body *body);
 
+/* Who waits for the next yield of the body on a fiber, and the thread's stacks; NULL if no body
+ * runs there. */
+struct aio__fiber *aio__body_caller(const struct aio__fiber *fiber,
+                                    struct aio__stacks **ret_stacks);
+
 /* Free the result. It is OVER. */
 void aio__body_destroy(struct aio__body *body);
 

@@ -130,6 +130,8 @@ void aio__stacks_switch(struct aio__stacks *stacks, struct aio__fiber *from, str
 {
     aio__stacks_set_running(stacks, to);
     aio__fiber_switch(from, to);
+    while (AIO__UNLIKELY(stacks->question != NULL))
+        aio__fiber_answer(from, stacks->question);
 }
 
 static size_t copy_offset(size_t object_size)

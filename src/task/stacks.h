@@ -26,9 +26,10 @@ struct aio__stack_owner {
 struct aio__stacks {
     struct aio__fiber_pool *pool;
     struct aio__list owners;
-    struct aio__fiber_root root; /* the thread's own stack, where no loop has a name for it */
-    struct aio__fiber *running;  /* while no loop dispatches */
-    void *greenlets;             /* of greenlet.c, which frees it in end_greenlets */
+    struct aio__fiber_root root;    /* the thread's own stack, where no loop has a name for it */
+    struct aio__fiber *running;     /* while no loop dispatches */
+    struct aio__question *question; /* to the fiber that is switched to */
+    void *greenlets;                /* of greenlet.c, which frees it in end_greenlets */
     void (*end_greenlets)(struct aio__stacks *stacks);
 };
 
