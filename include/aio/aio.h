@@ -11,6 +11,7 @@
 #include <aio/common.h>
 #include <aio/condition.h>
 #include <aio/context.h>
+#include <aio/dns.h>
 #include <aio/embed.h>
 #include <aio/error.h>
 #include <aio/event.h>

@@ -23,6 +23,7 @@ struct aio__net {
     struct aio__close_hook hook;
     char *recv_buffer;     /* AIO__RECV_SIZE bytes, shared by all that read */
     struct aio__list open; /* struct aio__net_object: to be ended with the loop */
+    struct aio__dns *dns;  /* dns.c: made with the first lookup; ended by a hook of its own */
 };
 
 /* Something with an fd that lives until it is closed. */
