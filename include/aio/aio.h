@@ -31,6 +31,7 @@
 #include <aio/semaphore.h>
 #include <aio/signal.h>
 #include <aio/stack.h>
+#include <aio/stream.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>

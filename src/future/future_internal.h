@@ -3,8 +3,9 @@
  * future_internal.h - the inside of a future
  *
  * For src/future, for src/task (a task begins with a future, combinators are futures with a
- * cancel of their own), for src/sync (what a NULL stands for), and for what finishes futures
- * from libuv's callbacks: src/executor, src/net, src/process.
+ * cancel of their own), for src/sync (what a NULL stands for), for src/stream (futures in the frame
+ * of who waits), and for what finishes futures from libuv's callbacks: src/executor, src/net,
+ * src/process.
  */
 #ifndef AIO__FUTURE_INTERNAL_H
 #define AIO__FUTURE_INTERNAL_H

@@ -31,7 +31,7 @@ struct parser {
 struct arg_type {
     const char *name;
     enum arg_kind kind;
-    unsigned detail; /* ARG_BODY: its kind; ARG_SLOT: bits of the kinds of slot */
+    unsigned detail; /* ARG_BODY: bits of the kinds of body; ARG_SLOT: of the kinds of slot */
 };
 
 static const struct arg_type arg_types[] = {
@@ -46,10 +46,12 @@ static const struct arg_type arg_types[] = {
     {"comparison", ARG_COMPARISON, 0},
     {"name", ARG_NAME, 0},
     {"awaitable", ARG_AWAITABLE, 0},
-    {"coroutine", ARG_BODY, BODY_COROUTINE},
-    {"callback", ARG_BODY, BODY_CALLBACK},
-    {"generator", ARG_BODY, BODY_GENERATOR},
-    {"manager", ARG_BODY, BODY_MANAGER},
+    {"data", ARG_DATA, 0},
+    {"coroutine", ARG_BODY, 1u << BODY_COROUTINE},
+    {"callback", ARG_BODY, 1u << BODY_CALLBACK},
+    {"client", ARG_BODY, 1u << BODY_COROUTINE | 1u << BODY_CALLBACK},
+    {"generator", ARG_BODY, 1u << BODY_GENERATOR},
+    {"manager", ARG_BODY, 1u << BODY_MANAGER},
     {"future", ARG_SLOT, 1u << SLOT_FUTURE},
     {"handle", ARG_SLOT, 1u << SLOT_HANDLE},
     {"timeout", ARG_SLOT, 1u << SLOT_TIMEOUT},
@@ -70,7 +72,8 @@ static const struct arg_type arg_types[] = {
 };
 
 static const struct level *const levels[] = {
-    &level_core, &level_tasks, &level_compounds, &level_sync, &level_context, &level_generators,
+    &level_core,    &level_tasks,      &level_compounds, &level_sync,
+    &level_context, &level_generators, &level_streams,
 };
 
 static struct statement *parse_statements(struct parser *parser, const char *closers);
@@ -230,10 +233,16 @@ static void parse_slot(struct parser *parser, struct arg *arg, const char *word)
 }
 
 static void parse_body_name(struct parser *parser, struct arg *arg, const char *word,
-                            enum body_kind kind)
+                            unsigned kinds)
 {
     arg->body = program_body(parser->program, word);
-    arg->number = kind; /* looked at by check_bodies(): the body may stand further down */
+    arg->body_kinds = kinds; /* looked at by check_bodies(): the body may stand further down */
+}
+
+static void parse_data(struct parser *parser, struct arg *arg, const char *word)
+{
+    if (!data_read(parser->program->arena, word, &arg->data))
+        fail(parser, "not data:", word);
 }
 
 static void parse_arg(struct parser *parser, struct arg *arg, const struct arg_type *type,
@@ -254,7 +263,8 @@ static void parse_arg(struct parser *parser, struct arg *arg, const struct arg_t
     case ARG_VALUE: arg->value = value_pack(parser->program->arena, word); break;
     case ARG_VARIABLE: arg->variable = program_variable(parser->program, word); break;
     case ARG_COMPARISON: arg->number = parse_comparison(parser, word); break;
-    case ARG_BODY: parse_body_name(parser, arg, word, (enum body_kind)type->detail); break;
+    case ARG_DATA: parse_data(parser, arg, word); break;
+    case ARG_BODY: parse_body_name(parser, arg, word, type->detail); break;
     case ARG_NAME: parse_slot(parser, arg, word); break;
     case ARG_SLOT:
         arg->slot_kinds = type->detail;
@@ -262,7 +272,7 @@ static void parse_arg(struct parser *parser, struct arg *arg, const struct arg_t
         break;
     case ARG_AWAITABLE:
         if (word[0] == '@') {
-            parse_body_name(parser, arg, word + 1, BODY_COROUTINE);
+            parse_body_name(parser, arg, word + 1, 1u << BODY_COROUTINE);
         } else {
             arg->slot_kinds = 1u << SLOT_FUTURE;
             parse_slot(parser, arg, word);
@@ -456,7 +466,7 @@ static void check_bodies(struct parser *parser, const struct statement *statemen
         for (i = 0; i < statement->arg_count; i++) {
             const struct arg *arg = &statement->args[i];
 
-            if (arg->body != NULL && (long)arg->body->kind != arg->number)
+            if (arg->body != NULL && (arg->body_kinds & 1u << arg->body->kind) == 0)
                 fail(parser, "no body of that kind has the name", arg->body->name);
         }
         for (part = statement->parts; part != NULL; part = part->next)

@@ -11,6 +11,7 @@
  *   tasks.c     level 1                   compounds.c  level 2
  *   sync.c      level 3                   context.c    level 4, but for
  *   starve.c    allocations that fail     generators.c its generators
+ *   streams.c   level 5, but for          transport.c  its transports
  */
 #ifndef PARITY_PLAYER_H
 #define PARITY_PLAYER_H

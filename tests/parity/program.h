@@ -77,6 +77,12 @@ struct body {
     struct body *next;
 };
 
+/** Bytes of the program. */
+struct data {
+    const char *bytes; /* in the arena; a 0 follows them */
+    size_t size;
+};
+
 /** How V OP N compares. */
 enum comparison { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
@@ -89,9 +95,10 @@ enum arg_kind {
     ARG_MESSAGE,    /* text, marked as the program's (values.h) */
     ARG_KIND,       /* code of the exception */
     ARG_VALUE,      /* value, as a result travels (values.h) */
+    ARG_DATA,       /* data */
     ARG_VARIABLE,   /* variable */
     ARG_COMPARISON, /* number, an enum comparison */
-    ARG_BODY,       /* body, of the kind that the signature asks for */
+    ARG_BODY,       /* body, of one of the kinds that the signature asks for */
     ARG_NAME,       /* slot, bound or not */
     ARG_SLOT,       /* slot, bound to something of the kinds that the signature asks for */
     ARG_AWAITABLE   /* @BODY: body; otherwise a slot that holds a future */
@@ -107,10 +114,12 @@ struct arg {
     double seconds;
     int code;
     void *value;
+    struct data data;
     struct variable *variable;
     struct slot *slot;
     unsigned slot_kinds; /* ARG_SLOT: bits of the kinds allowed */
     struct body *body;
+    unsigned body_kinds; /* bits of the kinds allowed */
 };
 
 /** One of the parts of a block: the first one, `except KIND`, `else`, ... */
@@ -158,6 +167,7 @@ extern const struct level level_compounds;  /* compounds.c: level 2 */
 extern const struct level level_sync;       /* sync.c: level 3 */
 extern const struct level level_context;    /* context.c: level 4 */
 extern const struct level level_generators; /* generators.c: level 4 */
+extern const struct level level_streams;    /* streams.c: level 5 */
 
 struct program {
     struct arena *arena;

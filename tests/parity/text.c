@@ -147,6 +147,19 @@ void text_format(struct text *text, const char *format, ...)
     va_end(arguments);
 }
 
+void text_repeat(struct text *text, size_t begin, size_t times)
+{
+    size_t size = text->length - begin;
+
+    for (; times > 0; times--) {
+        char *end = text_room(text, size);
+
+        memcpy(end, text->data + begin, size);
+        end[size] = '\0';
+        text->length += size;
+    }
+}
+
 void text_clear(struct text *text)
 {
     text->length = 0;

@@ -35,6 +35,8 @@ void text_append(struct text *text, const char *data, size_t length);
 void text_add(struct text *text, const char *data);
 void text_format(struct text *text, const char *format, ...) AIO_PRINTF(2, 3);
 void text_vformat(struct text *text, const char *format, va_list arguments) AIO_PRINTF(2, 0);
+/* Append what stands from `begin` on so many times more. */
+void text_repeat(struct text *text, size_t begin, size_t times);
 void text_clear(struct text *text);
 void text_free(struct text *text);
 

@@ -12,7 +12,7 @@
 #ifndef PARITY_VALUES_H
 #define PARITY_VALUES_H
 
-#include "text.h"
+#include "program.h"
 
 #include <aio/error.h>
 
@@ -20,6 +20,11 @@
 void *value_pack(struct arena *arena, const char *text);
 void value_write(struct text *out, const void *value);
 const char *bool_text(bool value);
+
+/* Bytes as programs have them: pieces with `+` between. False if the text is not of that form. */
+bool data_read(struct arena *arena, const char *text, struct data *ret_data);
+/* As the trace has them: in quotes, or length and checksum of long ones. */
+void data_write(struct text *out, const void *bytes, size_t size);
 
 /* The code of a kind of exception; 0 for an unknown name. */
 int kind_code(const char *name);
