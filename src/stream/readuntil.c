@@ -132,7 +132,7 @@ static int prepare(struct search *search)
 
 static int readuntil(aio_stream_reader *reader, const struct search *search, aio_bytes *ret_bytes)
 {
-    struct found found;
+    struct found found = {0};
     int err = wait_for(reader, search, &found);
 
     if (err < 0)
@@ -188,7 +188,7 @@ static int readline(aio_stream_reader *reader, aio_bytes *ret_bytes)
     static const aio_buffer newline = {.data = "\n", .size = 1};
     static const struct search search = {
         .separators = &newline, .count = 1, .shortest = 1, .longest = 1, .what = "readuntil"};
-    struct found found;
+    struct found found = {0};
     int err = wait_for(reader, &search, &found);
 
     if (err < 0)

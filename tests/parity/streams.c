@@ -98,7 +98,7 @@ static enum flow op_stream(struct frame *frame, const struct statement *statemen
     struct player *player = frame->player;
     const struct arg *args = statement->args;
     struct transport *transport = object_arg(&args[2]);
-    aio_stream_reader *reader;
+    aio_stream_reader *reader = NULL;
     int code = make_protocol(transport, args[3].number, NULL, NULL, false, &reader);
 
     if (!sync_ok(frame, statement, code))
