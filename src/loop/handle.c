@@ -333,7 +333,7 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
     init_handle(handle, aio_loop_ref(loop), fn, arg);
     handle->threadsafe = true;
     give_handle(handle, ret_handle);
-    if (atomic_load_explicit(&loop->thread, memory_order_acquire) == (uintptr_t)aio__thread()) {
+    if (aio__loop_takes_directly(loop)) {
         aio__loop_queue(loop, &handle->ready);
         return 0;
     }
