@@ -9,6 +9,7 @@
 #include <aio/asyncgen.h>
 #include <aio/barrier.h>
 #include <aio/common.h>
+#include <aio/concurrent.h>
 #include <aio/condition.h>
 #include <aio/context.h>
 #include <aio/dns.h>

@@ -28,8 +28,12 @@
 /* Longer messages are cut, so that raising needs one known piece of stack. */
 #define MESSAGE_BYTES 1024
 
-/* What aio_error_catch() gives when there is no memory for anything better. */
 static aio_exception no_memory = {.refs = AIO__ERROR_IMMORTAL, .code = AIO_ENOMEM};
+
+aio_exception *aio__error_no_memory(void)
+{
+    return &no_memory;
+}
 
 aio_exception *aio__error_alloc(int code, size_t capacity, const char *message)
 {

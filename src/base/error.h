@@ -16,6 +16,9 @@
  */
 void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(void *data));
 
+/* The object that stands for a shortage of memory, which needs none; not counted. */
+aio_exception *aio__error_no_memory(void);
+
 /* The code that is returned next travels alone: drop what was raised before. */
 void aio__error_forget(void);
 

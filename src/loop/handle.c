@@ -333,8 +333,7 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
     init_handle(handle, aio_loop_ref(loop), fn, arg);
     handle->threadsafe = true;
     (void)aio_handle_ref(handle); /* ours: once it is posted, it may run and go at any moment */
-    if (atomic_load_explicit(&loop->thread, memory_order_acquire) == (uintptr_t)aio__thread() &&
-        !loop->closed)
+    if (aio__loop_takes_directly(loop) && !loop->closed)
         aio__loop_queue(loop, &handle->ready);
     else
         err = aio__inbox_post(loop, &handle->ready);

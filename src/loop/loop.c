@@ -119,6 +119,8 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
     aio__list_init(&loop->close_hooks);
     aio__list_init(&loop->signals);
     aio__list_init(&loop->changed_watches);
+    aio__list_init(&loop->wrapped);
+    aio__list_init(&loop->wrapped_hook.link);
     aio_loop_set_debug(loop, debug != NULL && *debug != '\0');
 }
 

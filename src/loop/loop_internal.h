@@ -147,7 +147,9 @@ struct aio_loop {
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
-    struct aio__list grave;            /* graveyard.c */
+    struct aio__list grave;   /* graveyard.c */
+    struct aio__list wrapped; /* src/future: concurrent futures that will be heard of */
+    struct aio__close_hook wrapped_hook;
     struct aio__close_hook tasks_hook; /* src/task */
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
     struct aio__watch **watches;       /* by fd */
@@ -200,6 +202,14 @@ static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *firs
 {
     aio__queue_append_chain(&loop->ready, first, last);
     aio__loop_queued(loop);
+}
+
+/* Whether a call from here goes to the queue: in the loop's own thread, where it keeps its place
+ * among the others (S14). Otherwise it goes to the inbox. Asked in any thread. */
+static inline bool aio__loop_takes_directly(const aio_loop *loop)
+{
+    return atomic_load_explicit(&loop->thread, memory_order_acquire) == (uintptr_t)aio__thread() &&
+           !loop->closed;
 }
 
 /* The loop named, or the running one, or this thread's; NULL with AIO_ENOLOOP raised. */
