@@ -92,12 +92,13 @@ struct aio_loop {
         };
         uint64_t unusual; /* 0: none of these, and the scheduler may take its short way */
     };
-    uint64_t poll_ticks;  /* aio__ticks() at the last poll */
-    unsigned turns;       /* iterations since the last poll */
-    unsigned look_turn;   /* the one to look at the ticks again; never above MAX_TURNS */
-    unsigned look_stride; /* how many to the next look, unless they are long */
-    bool dispatching;     /* inside aio__loop_dispatch() */
-    bool in_poll;         /* libuv's callbacks are running; the dispatch follows */
+    struct aio__question *question; /* to the strand that is switched to */
+    uint64_t poll_ticks;            /* aio__ticks() at the last poll */
+    unsigned turns;                 /* iterations since the last poll */
+    unsigned look_turn;             /* the one to look at the ticks again; never above MAX_TURNS */
+    unsigned look_stride;           /* how many to the next look, unless they are long */
+    bool dispatching;               /* inside aio__loop_dispatch() */
+    bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
