@@ -265,7 +265,8 @@ typedef struct aio_exception_context {
     aio_exception *error; /**< the error */
     aio_future *future;   /**< the future or task it is about */
     aio_handle *handle;   /**< the call that failed */
-    const char *source;   /**< where that was made: "FILE:LINE"; only in debug mode for handles */
+    const char *source;   /**< where that was made: for tasks "FILE:LINE", for all in debug mode the
+                               calls that led there, a line each */
 } aio_exception_context;
 
 /**
@@ -294,8 +295,17 @@ AIO_API void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception
 
 /** Whether debug mode is on.   asyncio: loop.get_debug()   Since: 0.1 */
 AIO_API bool aio_loop_get_debug(const aio_loop *loop);
-/** Slow callbacks, calls from the wrong thread, creation places.
- *  asyncio: loop.set_debug()   Since: 0.1 */
+/**
+ * Set debug mode, before other threads know the loop. While it is on
+ *   - a callback or step of a task that takes long is logged, with what it was and where a task
+ *     waits now;
+ *   - calls and changes of futures from other threads give AIO_ERUNTIME: aio_loop_call_soon(),
+ *     aio_future_set_result() and their like;
+ *   - reports say which calls led to where a future, task or handle was made, up to ten of them;
+ *   - connections and servers that are open when the loop is closed are logged.
+ *
+ * asyncio: loop.set_debug()   Since: 0.1
+ */
 AIO_API void aio_loop_set_debug(aio_loop *loop, bool enabled);
 /** Seconds from which on a callback or step counts as slow; 0.1 at first.
  *  asyncio: loop.slow_callback_duration   Since: 0.1 */

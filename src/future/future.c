@@ -18,6 +18,7 @@
 #include "future/future_internal.h"
 
 #include "base/error.h"
+#include "loop/origin.h"
 
 #include <aio/memory.h>
 #include <aio/task.h>
@@ -26,6 +27,12 @@
 const struct aio__future_ops aio__future_plain = {.name = "Future", .size = sizeof(aio_future)};
 
 /* --- life ------------------------------------------------------------------------------ */
+
+void aio__future_trace(aio_future *fut)
+{
+    if (!(fut->flags & AIO__FUTURE_TRACED) && aio__origin_note(fut->loop, fut))
+        fut->flags |= AIO__FUTURE_TRACED;
+}
 
 aio_future *aio_future_new(aio_loop *loop)
 {
@@ -79,6 +86,8 @@ void aio__future_free(aio_future *fut)
         aio_exception_unref(fut->error);
     else if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
+    if (AIO__UNLIKELY(fut->flags & AIO__FUTURE_TRACED))
+        aio__origin_forget(fut->loop, fut);
     if (ops->dispose != NULL)
         ops->dispose(fut);
     if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
@@ -183,6 +192,8 @@ int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg)
 
 int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
 {
+    int err;
+
     if (fut == NULL)
         return aio__null_future();
     if (fn == NULL)
@@ -191,7 +202,8 @@ int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
         return aio_raise(AIO_ETYPE, "a coroutine object has no callbacks: make it a task first");
     if (fut->loop->closed)
         return aio_raise(AIO_ECLOSED, "Event loop is closed");
-    return add_done(fut, fn, arg, false);
+    err = aio__loop_check_thread(fut->loop);
+    return err < 0 ? err : add_done(fut, fn, arg, false);
 }
 
 size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
@@ -365,7 +377,7 @@ static int check_settable(aio_future *fut)
         return aio_raise(AIO_ERUNTIME, "Task does not support set_result or set_exception");
     if (!aio__future_is_pending(fut))
         return aio_raise(AIO_EINVALIDSTATE, "invalid state");
-    return 0;
+    return aio__loop_check_thread(fut->loop);
 }
 
 int aio_future_set_result_typed(aio_future *fut, void *value, const aio_type *type)
@@ -417,7 +429,7 @@ int aio_future_set_error(aio_future *fut, int code)
 
 bool aio_future_cancel(aio_future *fut, const char *message)
 {
-    if (fut == NULL)
+    if (fut == NULL || (fut->loop != NULL && aio__loop_check_thread(fut->loop) < 0))
         return false;
     aio__future_disarm(fut);
     if (!aio__future_is_pending(fut))

@@ -30,6 +30,7 @@ enum {
     AIO__FUTURE_HAS_CALLS = 4,  /* a done callback is in the chain, not only strands */
     AIO__FUTURE_FIRST_USED = 8, /* the embedded callback is in the chain or queued */
     AIO__FUTURE_MARKED = 16,    /* seen already, by who looks for duplicates */
+    AIO__FUTURE_TRACED = 32,    /* the loop knows where it was made: debug mode */
 };
 
 /* kind_flags: this one means the same for all kinds, the others are the kind's. */
@@ -83,6 +84,10 @@ struct aio_future {
     struct aio__done first;  /* saves most futures an allocation */
 };
 
+/* Debug mode: have the loop note where it was made, which is here, unless it knows already. For
+ * those that aio__future_free() will free. */
+void aio__future_trace(aio_future *fut);
+
 /* Prepare a future of some kind; one reference. */
 static inline void aio__future_init(aio_future *fut, aio_loop *loop,
                                     const struct aio__future_ops *ops)
@@ -97,6 +102,10 @@ static inline void aio__future_init(aio_future *fut, aio_loop *loop,
     fut->type = NULL;
     fut->error = NULL;
     fut->last = NULL;
+    /* Those that stand in a frame of their user's are not freed, and never seen by anybody. */
+    if (ops->size != 0 || ops->dispose != NULL)
+        if (AIO__UNLIKELY(loop != NULL && loop->debug))
+            aio__future_trace(fut);
 }
 
 /* The plain kind. */

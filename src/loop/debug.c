@@ -4,10 +4,13 @@
  *
  * While it is on, every step goes by way of the thread's own stack and is timed.
  */
+#include "base/backtrace.h"
 #include "base/log.h"
 #include "loop/handle.h"
+#include "loop/origin.h"
 
 #include <aio/future.h>
+#include <aio/memory.h>
 #include <stdio.h>
 
 enum { STEP_TEXT = 512 };
@@ -41,36 +44,74 @@ void aio_loop_set_slow_callback_duration(aio_loop *loop, double seconds)
         loop->slow_callback = seconds > 0 ? seconds : 0;
 }
 
-/* What a node is, told before it runs: afterwards it may be gone. */
-static void describe(aio_loop *loop, struct aio__ready *node, char *text, size_t size)
+/* What a callback that is no call of ours is known by: it may be gone when it has run. */
+static void describe_callback(void (*run)(struct aio__ready *), char *text, size_t size)
 {
-    aio_handle *handle = aio__handle_of(node);
+    struct aio__symbol symbol;
 
-    if (node->run == NULL)
-        (void)aio_future_format(aio__loop_task_of(loop, node), text, size);
-    else if (handle != NULL)
-        (void)aio_handle_format(handle, text, size);
+    aio__symbol_find(aio__place_of((void (*)(void))run), &symbol);
+    if (symbol.name[0] != '\0')
+        (void)snprintf(text, size, "<callback %s()>", symbol.name);
     else
-        (void)snprintf(text, size, "<callback %p>", (void *)(uintptr_t)node->run);
+        (void)snprintf(text, size, "<callback %p>", (void *)(uintptr_t)run);
+}
+
+static void report_slow_task(aio_loop *loop, aio_task *task, double took)
+{
+    char text[STEP_TEXT];
+    char *stack = loop->strand_ops->stack(task);
+
+    (void)aio_future_format(task, text, sizeof(text));
+    aio__log(AIO_LOG_WARNING, "Executing %s took %.3f seconds%s%s", text, took,
+             stack == NULL ? "" : "; now it waits in (most recent call last):\n",
+             stack == NULL ? "" : stack);
+    aio_free(stack);
+}
+
+static void report_slow_callback(const aio_handle *handle, void (*run)(struct aio__ready *),
+                                 double took)
+{
+    char text[STEP_TEXT];
+    char *origin = handle == NULL ? NULL : aio__origin_text(handle->origin);
+
+    if (handle != NULL)
+        (void)aio_handle_format(handle, text, sizeof(text));
+    else
+        describe_callback(run, text, sizeof(text));
+    aio__log(AIO_LOG_WARNING, "Executing %s took %.3f seconds%s%s", text, took,
+             origin == NULL ? "" : "\n", origin == NULL ? "" : origin);
+    aio_free(origin);
+}
+
+/* What it was is told afterwards, as asyncio does, with what it waits for now; so it is held. */
+static void run_timed(aio_loop *loop, struct aio__ready *node,
+                      void (*run)(aio_loop *, struct aio__ready *))
+{
+    void (*kind)(struct aio__ready *) = node->run;
+    aio_task *task = kind == NULL ? aio_future_ref(aio__loop_task_of(loop, node)) : NULL;
+    aio_handle *handle = aio_handle_ref(aio__handle_of(node));
+    uint64_t start = uv_hrtime();
+    double took;
+
+    run(loop, node);
+    took = (double)(uv_hrtime() - start) / 1e9;
+    if (took >= loop->slow_callback && aio__log_heard()) {
+        if (task != NULL)
+            report_slow_task(loop, task, took);
+        else
+            report_slow_callback(handle, kind, took);
+    }
+    aio_handle_unref(handle);
+    aio_future_unref(task);
 }
 
 void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
                            void (*run)(aio_loop *, struct aio__ready *))
 {
-    char text[STEP_TEXT];
-    uint64_t start;
-    double took;
-
     if (loop->on_step != NULL)
         aio__testing_tell(loop, node);
-    if (!loop->debug) {
+    if (loop->debug)
+        run_timed(loop, node, run);
+    else
         run(loop, node);
-        return;
-    }
-    describe(loop, node, text, sizeof(text));
-    start = uv_hrtime();
-    run(loop, node);
-    took = (double)(uv_hrtime() - start) / 1e9;
-    if (took >= loop->slow_callback)
-        aio__log(AIO_LOG_WARNING, "Executing %s took %.3f seconds", text, took);
 }

@@ -11,10 +11,13 @@
  */
 #include "loop/handle.h"
 
+#include "base/backtrace.h"
+#include "base/text.h"
+#include "loop/origin.h"
+
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <math.h>
-#include <stdio.h>
 
 static void run_handle(struct aio__ready *node);
 
@@ -33,6 +36,7 @@ static void init_handle(aio_handle *handle, aio_loop *loop, aio_callback_fn fn, 
     handle->timer.item.place = 0;
     handle->timer.ready = &handle->ready;
     handle->when_ns = 0;
+    handle->origin = AIO__UNLIKELY(loop->debug) ? aio__origin_capture() : NULL;
     atomic_init(&handle->refs, 1);
     atomic_init(&handle->state, AIO__HANDLE_QUEUED);
     handle->is_timer = false;
@@ -58,6 +62,7 @@ aio_handle *aio_handle_ref(aio_handle *handle)
 
 static void free_handle(aio_handle *handle)
 {
+    aio_free(handle->origin);
     if (handle->threadsafe) {
         aio_loop *loop = handle->loop;
 
@@ -187,17 +192,23 @@ aio__ctx *aio__handle_context_slot(aio_handle *handle)
 
 size_t aio_handle_format(const aio_handle *handle, char *buffer, size_t size)
 {
-    const char *cancelled = aio_handle_cancelled(handle) ? " cancelled" : "";
-    int length;
+    struct aio__text text = {.buffer = buffer, .size = size};
+    struct aio__symbol symbol;
 
-    if (handle == NULL)
-        length = snprintf(buffer, size, "<Handle NULL>");
-    else if (handle->is_timer)
-        length = snprintf(buffer, size, "<TimerHandle%s when=%g %p>", cancelled,
-                          aio_handle_when(handle), (void *)(uintptr_t)handle->fn);
+    if (handle == NULL) {
+        aio__text_printf(&text, "<Handle NULL>");
+        return text.length;
+    }
+    aio__text_printf(&text, "<%s%s", handle->is_timer ? "TimerHandle" : "Handle",
+                     aio_handle_cancelled(handle) ? " cancelled" : "");
+    if (handle->is_timer)
+        aio__text_printf(&text, " when=%g", aio_handle_when(handle));
+    aio__symbol_find(aio__place_of((void (*)(void))handle->fn), &symbol);
+    if (symbol.name[0] != '\0')
+        aio__text_printf(&text, " %s()>", symbol.name);
     else
-        length = snprintf(buffer, size, "<Handle%s %p>", cancelled, (void *)(uintptr_t)handle->fn);
-    return length < 0 ? 0 : (size_t)length;
+        aio__text_printf(&text, " %p>", (void *)(uintptr_t)handle->fn);
+    return text.length;
 }
 
 static int check_arguments(const aio_loop *loop, aio_callback_fn fn)
@@ -211,16 +222,22 @@ static int check_arguments(const aio_loop *loop, aio_callback_fn fn)
 
 int aio__loop_check_call(aio_loop *loop, aio_callback_fn fn)
 {
-    uintptr_t owner;
     int err = check_arguments(loop, fn);
 
     if (err < 0)
         return err;
     if (loop->closed)
         return aio_raise(AIO_ECLOSED, "Event loop is closed");
-    if (!loop->debug)
+    return aio__loop_check_thread(loop);
+}
+
+/* Refuse what would be a data race (S116). */
+int aio__loop_check_thread(const aio_loop *loop)
+{
+    uintptr_t owner;
+
+    if (AIO__LIKELY(!loop->debug))
         return 0;
-    /* Refuse what would be a data race (S116). */
     owner = atomic_load_explicit(&loop->thread, memory_order_relaxed);
     if (owner == 0 || owner == (uintptr_t)aio__thread())
         return 0;
@@ -333,7 +350,7 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
     init_handle(handle, aio_loop_ref(loop), fn, arg);
     handle->threadsafe = true;
     (void)aio_handle_ref(handle); /* ours: once it is posted, it may run and go at any moment */
-    if (aio__loop_takes_directly(loop) && !loop->closed)
+    if (aio__loop_takes_directly(loop))
         aio__loop_queue(loop, &handle->ready);
     else
         err = aio__inbox_post(loop, &handle->ready);

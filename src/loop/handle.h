@@ -17,15 +17,16 @@ enum aio__handle_state {
 };
 
 struct aio_handle {
-    struct aio__ready ready; /* in the queue, or the inbox */
-    aio_loop *loop;          /* borrowed: handles count among its objects */
-    aio_callback_fn fn;      /* kept after the call, for the repr */
-    void *arg;               /* NULL once it cannot run any more */
-    aio__ctx context;        /* owned until the call */
-    struct aio__timer timer; /* in the heap while a deadline is to come */
-    uint64_t when_ns;        /* timers only */
-    _Atomic(uint32_t) refs;  /* one of them the queue's */
-    _Atomic(uint8_t) state;  /* changed from elsewhere for thread-safe handles */
+    struct aio__ready ready;    /* in the queue, or the inbox */
+    aio_loop *loop;             /* borrowed: handles count among its objects */
+    aio_callback_fn fn;         /* kept after the call, for the repr */
+    void *arg;                  /* NULL once it cannot run any more */
+    aio__ctx context;           /* owned until the call */
+    struct aio__timer timer;    /* in the heap while a deadline is to come */
+    uint64_t when_ns;           /* timers only */
+    struct aio__origin *origin; /* owned; debug mode: where it was made; may be NULL */
+    _Atomic(uint32_t) refs;     /* one of them the queue's */
+    _Atomic(uint8_t) state;     /* changed from elsewhere for thread-safe handles */
     bool is_timer;
     bool threadsafe; /* cancelled and dropped from any thread; allocated by itself */
     _Atomic(bool) was_cancelled;

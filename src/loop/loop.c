@@ -26,6 +26,7 @@ static void free_loop(aio_loop *loop)
     if (thread->event_loop == loop)
         thread->event_loop = NULL;
     aio__heap_destroy(&loop->timers);
+    aio__origins_free(loop);
     aio__fiber_pool_free(loop->fibers);
     aio__pool_destroy(&loop->pool);
     aio_free(loop);

@@ -47,6 +47,9 @@ struct aio__strand_ops {
     void (*fails)(struct aio__strand *strand, int code); /* no stack could be had */
     aio_task *(*task)(struct aio__strand *strand);       /* borrowed */
     aio__ctx *(*context)(aio_future *fut);               /* that of a task; NULL for what is none */
+    /* "FILE:LINE", where a task was made; snprintf's result, 0: that is not known */
+    size_t (*place)(const aio_task *task, char *buffer, size_t size);
+    char *(*stack)(aio_task *task); /* a line for each call; to be freed; may be NULL */
 };
 
 /*
@@ -92,12 +95,13 @@ struct aio_loop {
         };
         uint64_t unusual; /* 0: none of these, and the scheduler may take its short way */
     };
-    uint64_t poll_ticks;  /* aio__ticks() at the last poll */
-    unsigned turns;       /* iterations since the last poll */
-    unsigned look_turn;   /* the one to look at the ticks again; never above MAX_TURNS */
-    unsigned look_stride; /* how many to the next look, unless they are long */
-    bool dispatching;     /* inside aio__loop_dispatch() */
-    bool in_poll;         /* libuv's callbacks are running; the dispatch follows */
+    struct aio__question *question; /* to the strand that is switched to */
+    uint64_t poll_ticks;            /* aio__ticks() at the last poll */
+    unsigned turns;                 /* iterations since the last poll */
+    unsigned look_turn;             /* the one to look at the ticks again; never above MAX_TURNS */
+    unsigned look_stride;           /* how many to the next look, unless they are long */
+    bool dispatching;               /* inside aio__loop_dispatch() */
+    bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
@@ -112,7 +116,6 @@ struct aio_loop {
     struct aio__fiber *spare;       /* of a strand that has ended: for the next one that starts */
     struct aio__ready *handover;    /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;     /* the innermost strand that returns to its caller */
-    struct aio__question *question; /* to the strand that is switched to */
     struct aio__fiber_pool *fibers;
     const struct aio__strand_ops *strand_ops;
 
@@ -170,11 +173,12 @@ struct aio_loop {
     uint64_t horizon_ns;         /* up to which virtual time may jump */
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
-    void *net;                  /* src/net */
-    void *default_executor;     /* src/executor */
-    void *asyncgens;            /* src/task: generators that were started */
-    double slow_callback;       /* seconds */
-    aio_exception *leave_error; /* what travels with leave_code; owned; may be NULL */
+    void *net;                    /* src/net */
+    struct aio__origins *origins; /* origin.c; NULL: nothing was noted */
+    void *default_executor;       /* src/executor */
+    void *asyncgens;              /* src/task: generators that were started */
+    double slow_callback;         /* seconds */
+    aio_exception *leave_error;   /* what travels with leave_code; owned; may be NULL */
 };
 
 /* Make a node run in the next iteration. */
@@ -308,6 +312,12 @@ bool aio__loop_is_from_before_fork(const aio_loop *loop);
 uint64_t aio__loop_now_ns(const aio_loop *loop);                               /* reads the clock */
 bool aio__loop_deadline(const aio_loop *loop, double delay, uint64_t *ret_ns); /* false: NaN */
 bool aio__loop_when_ns(double when, uint64_t *ret_ns);                         /* false: NaN */
+
+/* Whether this thread may touch the loop's objects: 0, or in debug mode AIO_ERUNTIME. */
+int aio__loop_check_thread(const aio_loop *loop);
+
+/* origin.c */
+void aio__origins_free(aio_loop *loop);
 
 /* timer.c */
 int aio__timer_start(aio_loop *loop, struct aio__timer *timer, uint64_t when_ns);

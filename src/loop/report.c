@@ -5,7 +5,8 @@
  * Thread: the loop's.
  */
 #include "base/log.h"
-#include "loop/loop_internal.h"
+#include "loop/handle.h"
+#include "loop/origin.h"
 
 #include <aio/error.h>
 #include <aio/future.h>
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OBJECT_TEXT = 512 };
+enum { OBJECT_TEXT = 512, PLACE_TEXT = 512 };
 
 void aio_loop_set_exception_handler(aio_loop *loop, aio_exception_handler_fn fn, void *arg)
 {
@@ -114,6 +115,28 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
     }
 }
 
+/* Call the handler with where the future or handle was made: all of the stack in debug mode, else
+ * for tasks the line. */
+static void report_with_source(aio_loop *loop, aio_exception_context *context)
+{
+    const struct aio__origin *origin = NULL;
+    char place[PLACE_TEXT];
+    char *stack;
+
+    if (context->future != NULL)
+        origin = aio__origin_find(loop, context->future);
+    else if (context->handle != NULL)
+        origin = context->handle->origin;
+    stack = aio__origin_text(origin);
+    if (stack != NULL)
+        context->source = stack;
+    else if (aio_future_is_task(context->future) &&
+             loop->strand_ops->place(context->future, place, sizeof(place)) != 0)
+        context->source = place;
+    aio_loop_call_exception_handler(loop, context);
+    aio_free(stack);
+}
+
 void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error, aio_future *future)
 {
     aio_exception_context context = {
@@ -123,7 +146,7 @@ void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error,
         .future = future,
     };
 
-    aio_loop_call_exception_handler(loop, &context);
+    report_with_source(loop, &context);
 }
 
 void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
@@ -140,6 +163,6 @@ void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
                                 sizeof(message) - strlen(message));
     context.message = message;
     context.error = aio_error_catch(code);
-    aio_loop_call_exception_handler(loop, &context);
+    report_with_source(loop, &context);
     aio_exception_unref(context.error);
 }

@@ -16,6 +16,8 @@ static void end_net(struct aio__close_hook *hook, aio_loop *loop)
         struct aio__net_object *object = aio__container_of(link, struct aio__net_object, link);
 
         aio__list_remove(link);
+        if (loop->debug)
+            aio__log(AIO_LOG_WARNING, "unclosed transport or server %p", (void *)object);
         object->end(object);
     }
     loop->net = NULL;

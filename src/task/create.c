@@ -2,6 +2,7 @@
 /*
  * create.c - the ways to make a task: functions, factories, coroutine objects
  */
+#include "loop/origin.h"
 #include "task/task_internal.h"
 
 #include <aio/memory.h>
@@ -42,6 +43,7 @@ static inline aio_task *new_task(aio_loop *loop, const aio_site *site, aio_coro_
     aio__future_init(&task->fut, loop, &aio__task_ops);
     err = aio__task_init(task, site, fn, arg, options);
     if (AIO__UNLIKELY(err < 0)) {
+        aio__origin_forget(loop, &task->fut);
         aio__loop_free(loop, task, sizeof(*task));
         return fail(err, arg, options);
     }

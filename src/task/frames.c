@@ -156,6 +156,14 @@ int aio_task_get_stack(aio_task *task, size_t limit, aio_frame **ret_frames, siz
     return 0;
 }
 
+char *aio__task_stack_text(aio_task *task)
+{
+    struct walk walk = {.count = 0};
+
+    walk_task(aio__task_of(task), &walk);
+    return walk.count == 0 ? NULL : aio__backtrace_text(walk.places, walk.count);
+}
+
 static int print_error(const aio_exception *error, FILE *file)
 {
     size_t size = aio_exception_format(error, NULL, 0) + 1;

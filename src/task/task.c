@@ -20,6 +20,7 @@
 
 #include <aio/memory.h>
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A task that is being thrown away may try to wait so often; then its frames are given up. */
@@ -281,12 +282,25 @@ static aio__ctx *strand_context(aio_future *fut)
     return aio_future_is_task(fut) ? &aio__task_of(fut)->strand.own_context : NULL;
 }
 
+static size_t task_place(const aio_task *fut, char *buffer, size_t size)
+{
+    const struct aio__task *task = aio__task_of(fut);
+    int length;
+
+    if (task->file == NULL)
+        return 0;
+    length = snprintf(buffer, size, "%s:%d", task->file, task->line);
+    return length < 0 ? 0 : (size_t)length;
+}
+
 static const struct aio__strand_ops strand_ops = {
     .starts = strand_starts,
     .main = strand_main,
     .fails = strand_fails,
     .task = strand_task,
     .context = strand_context,
+    .place = task_place,
+    .stack = aio__task_stack_text,
 };
 
 /* --- the end of the loop --------------------------------------------------------------- */
@@ -431,7 +445,9 @@ void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
         loop->tasks_hook.fn = end_tasks;
         aio__list_append(&loop->close_hooks, &loop->tasks_hook.link);
     }
-    task->fut.refs++; /* the loop's, until it is done */
+    if (AIO__UNLIKELY(loop->debug))
+        aio__future_trace(&task->fut); /* one that was a coroutine object knows its loop now */
+    task->fut.refs++;                  /* the loop's, until it is done */
     aio__list_append(&loop->tasks, &task->link);
     loop->task_count++;
     if (AIO__UNLIKELY(eager) && loop->dispatching && aio__thread()->running == loop)

@@ -139,6 +139,10 @@ size_t aio__task_describe(const aio_future *fut, char *buffer, size_t size);
 /* What the dispose of every kind of task has in common. */
 void aio__task_dispose(aio_future *fut);
 
+/* frames.c: the calls that a task is in the middle of, a line each; to be freed. NULL: none, or no
+ * memory. */
+char *aio__task_stack_text(aio_task *task);
+
 /* Enter a block. */
 static inline void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
 {

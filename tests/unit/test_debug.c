@@ -84,14 +84,11 @@ static void debug_mode_is_turned_on_by_the_environment(void **state)
 static void slow_call_is_named(void **state)
 {
     struct fixture *f = *state;
-    char expected[64];
 
     watch_closely(f);
     assert_int_equal(aio_loop_call_soon(f->loop, work_in_call, f, NULL), 0);
     fx_settle(f);
-    (void)snprintf(expected, sizeof(expected), "Executing <Handle %p> took 0.",
-                   (void *)(uintptr_t)work_in_call);
-    assert_memory_equal(f->logged, expected, strlen(expected));
+    assert_memory_equal(f->logged, "Executing <Handle work_in_call()> took 0.", 41);
     assert_non_null(strstr(f->logged, " seconds"));
 }
 
@@ -103,8 +100,8 @@ static void slow_step_of_a_task_is_named(void **state)
     watch_closely(f);
     (void)fx_spawn(f, "worker", work_in_task);
     fx_settle(f);
-    assert_memory_equal(f->logged, "Executing <Task pending name='worker' coro=<fn() running at ",
-                        60);
+    assert_memory_equal(f->logged,
+                        "Executing <Task finished name='worker' coro=<fn() done, defined at ", 67);
     assert_non_null(strstr(f->logged, "> took 0."));
     f->logged[0] = '\0';
 }
