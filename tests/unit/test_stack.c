@@ -3,6 +3,7 @@
  * test_stack.c - how much stack tasks use, and the report when one needs more
  */
 #include "base/compiler.h"
+#include "fiber/sanitize.h"
 #include "support/unit.h"
 
 #include <aio/aio.h>
@@ -100,7 +101,7 @@ static void an_overflow_is_reported_with_the_name_of_the_task(void **state)
     int status;
     pid_t pid;
 
-    if (AIO__ASAN || AIO__TSAN || getenv("RUNNING_UNDER_VALGRIND") != NULL)
+    if (AIO__ASAN || AIO__TSAN || AIO__ON_VALGRIND)
         skip(); /* these see the access first */
     assert_int_equal(pipe(ends), 0);
     pid = fork();
