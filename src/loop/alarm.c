@@ -107,8 +107,7 @@ static void set_timer(aio_loop *loop, uint64_t when_ns)
 
 void aio__alarm_set(aio_loop *loop)
 {
-    const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
-    uint64_t when_ns = first == NULL ? UINT64_MAX : first->key;
+    uint64_t when_ns = loop->timers.first_key;
 
     if (loop->is_virtual || when_ns >= loop->alarm_ns)
         return;
@@ -131,7 +130,7 @@ void aio__alarm_keep_alive(aio_loop *loop)
     if (loop->is_virtual)
         return;
     handle = loop->alarm_fd >= 0 ? (uv_handle_t *)&loop->alarm : (uv_handle_t *)&loop->alarm_timer;
-    if (aio__heap_min(&loop->timers) == NULL)
+    if (aio__deadlines_empty(&loop->timers))
         uv_unref(handle);
     else
         uv_ref(handle);

@@ -10,7 +10,7 @@
 #define AIO__LOOP_INTERNAL_H
 
 #include "base/context.h"
-#include "base/heap.h"
+#include "base/deadlines.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/random.h"
@@ -106,7 +106,7 @@ struct aio_loop {
     bool log_fallback; /* a runner owns it: reports may go to standard error */
     uint64_t iterations;
     uint64_t now_ns; /* the clock when it was last read by the loop itself */
-    struct aio__heap timers;
+    struct aio__deadlines timers;
     struct aio__fiber *hub;      /* the thread's own stack */
     struct aio__fiber *spare;    /* of a strand that has ended: for the next one that starts */
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
