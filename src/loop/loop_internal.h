@@ -132,6 +132,7 @@ struct aio_loop {
     unsigned generation; /* fork.c */
     bool idle_active;
     bool alarm_polled;     /* the timerfd is being watched */
+    bool alarm_rang;       /* it is readable, until it is set anew */
     unsigned open_handles; /* of the five below, not yet closed */
     uv_loop_t own_uv;
     uv_async_t wakeup;
@@ -142,6 +143,7 @@ struct aio_loop {
     uv_timer_t alarm_timer; /* where there is no timerfd */
     int alarm_fd;           /* -1: none */
     uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
+    uint64_t timers_ran_ns; /* now_ns when timers were due last */
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;

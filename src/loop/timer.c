@@ -26,7 +26,7 @@ void aio__timers_collect(aio_loop *loop)
 
         if (item == NULL)
             break; /* there is none: its key is the last there is */
-
+        loop->timers_ran_ns = loop->now_ns;
         aio__queue_append(&loop->ready, aio__container_of(item, struct aio__timer, item)->ready);
     }
 }
