@@ -158,7 +158,7 @@ int aio__heap_reserve(struct aio__heap *heap, size_t extra)
     return resize(heap, capacity);
 }
 
-int aio__heap_push(struct aio__heap *heap, uint64_t key, struct aio__heap_item *item)
+int aio__heap_put(struct aio__heap *heap, uint64_t key, struct aio__heap_item *item)
 {
     struct aio__heap_entry entry = {.key = key, .item = item};
 
@@ -169,9 +169,14 @@ int aio__heap_push(struct aio__heap *heap, uint64_t key, struct aio__heap_item *
         if (err < 0)
             return err;
     }
-    item->seq = heap->next_seq++;
     sift_up(heap, heap->count++, entry);
     return 0;
+}
+
+int aio__heap_push(struct aio__heap *heap, uint64_t key, struct aio__heap_item *item)
+{
+    item->seq = heap->next_seq++;
+    return aio__heap_put(heap, key, item);
 }
 
 /* Half of what is not used goes back, late enough that a heap that breathes between

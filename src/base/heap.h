@@ -49,7 +49,11 @@ void aio__heap_destroy(struct aio__heap *heap);
  */
 int aio__heap_reserve(struct aio__heap *heap, size_t extra);
 
-/* Put in an item that is in no heap. 0, or AIO_ENOMEM and nothing has changed. */
+/* Put in an item that is in no heap, and has its seq. 0, or AIO_ENOMEM and nothing has
+ * changed. */
+int aio__heap_put(struct aio__heap *heap, uint64_t key, struct aio__heap_item *item);
+
+/* The same with the next seq. */
 int aio__heap_push(struct aio__heap *heap, uint64_t key, struct aio__heap_item *item);
 
 /* Take out the first item; NULL if there is none. */

@@ -35,7 +35,7 @@ bool aio__loop_when_ns(double when, uint64_t *ret_ns)
     else if (ns >= NEVER_NS)
         *ret_ns = UINT64_MAX;
     else
-        *ret_ns = (uint64_t)llround(ns);
+        *ret_ns = (uint64_t)(int64_t)(ns + 0.5);
     return true;
 }
 

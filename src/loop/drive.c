@@ -68,16 +68,16 @@ static void on_prepare(uv_prepare_t *handle)
 /* Nothing can go on by itself: let time jump, or ask the test kit. */
 static void pass_virtual_time(aio_loop *loop)
 {
-    const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
+    uint64_t first_ns = loop->timers.first_key;
 
     loop->blocked = false;
     if (loop->ready.head != NULL || loop->stopping)
         return;
     if (loop->external != 0) {
         loop->blocked = true;
-    } else if (first != NULL && first->key != UINT64_MAX && first->key <= loop->horizon_ns) {
-        if (first->key > loop->now_ns)
-            loop->now_ns = first->key;
+    } else if (first_ns != UINT64_MAX && first_ns <= loop->horizon_ns) {
+        if (first_ns > loop->now_ns)
+            loop->now_ns = first_ns;
     } else if (loop->settles) {
         loop->settled = true;
         loop->stopping = true;
@@ -319,7 +319,7 @@ int aio_loop_step(aio_loop *loop)
     if (err < 0)
         return err;
     return loop->task_count != 0 || loop->external != 0 || loop->ready.head != NULL ||
-           aio__heap_min(&loop->timers) != NULL || uv_loop_alive(loop->uv);
+           !aio__deadlines_empty(&loop->timers) || uv_loop_alive(loop->uv);
 }
 
 void aio_loop_stop(aio_loop *loop)

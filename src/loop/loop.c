@@ -25,7 +25,7 @@ static void free_loop(aio_loop *loop)
 
     if (thread->event_loop == loop)
         thread->event_loop = NULL;
-    aio__heap_destroy(&loop->timers);
+    aio__deadlines_destroy(&loop->timers);
     aio__origins_free(loop);
     aio__fiber_pool_free(loop->fibers);
     aio__pool_destroy(&loop->pool);
@@ -115,7 +115,7 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
     atomic_init(&loop->refs, 1);
     atomic_init(&loop->thread, 0);
     aio__pool_init(&loop->pool);
-    aio__heap_init(&loop->timers);
+    aio__deadlines_init(&loop->timers);
     aio__list_init(&loop->tasks);
     aio__list_init(&loop->close_hooks);
     aio__list_init(&loop->signals);
@@ -208,7 +208,7 @@ static void discard_timers(aio_loop *loop)
 {
     struct aio__heap_item *item;
 
-    while ((item = aio__heap_pop(&loop->timers)) != NULL) {
+    while ((item = aio__deadlines_pop(&loop->timers)) != NULL) {
         struct aio__timer *timer = aio__container_of(item, struct aio__timer, item);
 
         if (timer->ready->run != NULL)

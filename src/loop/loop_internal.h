@@ -10,7 +10,7 @@
 #define AIO__LOOP_INTERNAL_H
 
 #include "base/context.h"
-#include "base/heap.h"
+#include "base/deadlines.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/random.h"
@@ -111,11 +111,11 @@ struct aio_loop {
     bool log_fallback; /* a runner owns it: reports may go to standard error */
     uint64_t iterations;
     uint64_t now_ns; /* the clock when it was last read by the loop itself */
-    struct aio__heap timers;
-    struct aio__fiber *hub;         /* the thread's own stack */
-    struct aio__fiber *spare;       /* of a strand that has ended: for the next one that starts */
-    struct aio__ready *handover;    /* taken on a fiber, to be run on the thread's own stack */
-    struct aio__direct *direct;     /* the innermost strand that returns to its caller */
+    struct aio__deadlines timers;
+    struct aio__fiber *hub;      /* the thread's own stack */
+    struct aio__fiber *spare;    /* of a strand that has ended: for the next one that starts */
+    struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
+    struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
     const struct aio__strand_ops *strand_ops;
 
@@ -137,6 +137,7 @@ struct aio_loop {
     unsigned generation; /* fork.c */
     bool idle_active;
     bool alarm_polled;     /* the timerfd is being watched */
+    bool alarm_rang;       /* it is readable, until it is set anew */
     unsigned open_handles; /* of the five below, not yet closed */
     uv_loop_t own_uv;
     uv_async_t wakeup;
@@ -147,6 +148,7 @@ struct aio_loop {
     uv_timer_t alarm_timer; /* where there is no timerfd */
     int alarm_fd;           /* -1: none */
     uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
+    uint64_t timers_ran_ns; /* now_ns when timers were due last */
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;

@@ -177,12 +177,10 @@ static AIO__NOINLINE struct aio__fiber *choose_next(aio_loop *loop, struct aio__
 /* The short way of begin_batch() and what comes before it: nothing else wants to be looked at. */
 static inline bool begin_batch_shortly(aio_loop *loop)
 {
-    const struct aio__heap_entry *first = aio__heap_min(&loop->timers);
-
     if (loop->ready.head == NULL || loop->turns + 1 >= loop->look_turn ||
         atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
         return false;
-    if (first != NULL && first->key <= loop->now_ns)
+    if (loop->timers.first_key <= loop->now_ns)
         return false;
     loop->turns++;
     loop->iterations++;
