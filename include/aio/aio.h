@@ -10,6 +10,7 @@
 #include <aio/barrier.h>
 #include <aio/common.h>
 #include <aio/condition.h>
+#include <aio/connect.h>
 #include <aio/context.h>
 #include <aio/dns.h>
 #include <aio/embed.h>
@@ -30,6 +31,7 @@
 #include <aio/runner.h>
 #include <aio/semaphore.h>
 #include <aio/signal.h>
+#include <aio/server.h>
 #include <aio/stack.h>
 #include <aio/stream.h>
 #include <aio/task.h>

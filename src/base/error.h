@@ -19,6 +19,9 @@ void aio__error_set_detail(aio_exception *error, void *data, void (*destroy)(voi
 /* The code that is returned next travels alone: drop what was raised before. */
 void aio__error_forget(void);
 
+/* The code of the error that travels; 0: none does. */
+int aio__error_travelling(void);
+
 /* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
 void *aio__failed(int code);
 
