@@ -11,6 +11,7 @@
 #include <aio/common.h>
 #include <aio/concurrent.h>
 #include <aio/condition.h>
+#include <aio/connect.h>
 #include <aio/context.h>
 #include <aio/dns.h>
 #include <aio/embed.h>
@@ -31,6 +32,7 @@
 #include <aio/runner.h>
 #include <aio/semaphore.h>
 #include <aio/signal.h>
+#include <aio/server.h>
 #include <aio/stack.h>
 #include <aio/stream.h>
 #include <aio/task.h>

@@ -243,8 +243,8 @@ AIO_API size_t aio_handle_format(const aio_handle *handle, char *buffer, size_t 
  * Call back while an fd can be read. A reader added before is replaced.
  *
  * @param fd   A socket or pipe; borrowed until removed. Remove before closing it.
- * @return 0, or AIO_ECLOSED, AIO_ENOMEM, AIO_EVALUE, or the system's code
- *         (-EPERM: a regular file cannot be watched).
+ * @return 0, or AIO_ECLOSED, AIO_ENOMEM, AIO_EVALUE, AIO_ERUNTIME if a transport owns it, or
+ *         the system's code (-EPERM: a regular file cannot be watched).
  * Suspends: no.   asyncio: loop.add_reader()                     Since: 0.1
  */
 AIO_API int aio_loop_add_reader(aio_loop *loop, int fd, aio_callback_fn fn, void *arg);

@@ -174,6 +174,13 @@ void aio__error_forget(void)
     travel(NULL);
 }
 
+int aio__error_travelling(void)
+{
+    aio_exception **slot = aio__thread_error_slot(aio__thread());
+
+    return slot == NULL ? 0 : aio_exception_code(*slot);
+}
+
 int aio_raise_at(const char *file, int line, const char *function, int code, const char *format,
                  ...)
 {

@@ -22,6 +22,9 @@ aio_exception *aio__error_no_memory(void);
 /* The code that is returned next travels alone: drop what was raised before. */
 void aio__error_forget(void);
 
+/* The code of the error that travels; 0: none does. */
+int aio__error_travelling(void);
+
 /* A constructor fails: note the code for whoever gets its NULL. Returns NULL. */
 void *aio__failed(int code);
 

@@ -8,6 +8,8 @@
  */
 #include "loop/io.h"
 
+#include "loop/watch.h"
+
 static void end_if_over(struct aio__io *io)
 {
     if (io->closing && !io->queued && io->loop_is_done)
@@ -47,10 +49,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 int aio__io_init(struct aio__io *io, aio_loop *loop, int fd,
                  void (*fn)(struct aio__io *io, int events))
 {
-    int err = uv_poll_init(loop->uv, &io->poll, fd);
+    int err = aio__watch_reserve(loop, fd);
 
     if (err < 0)
         return err;
+    err = uv_poll_init(loop->uv, &io->poll, fd);
+    if (err < 0) {
+        aio__watch_unreserve(loop, fd);
+        return err;
+    }
     io->ready.run = run_io;
     io->loop = loop;
     io->fd = fd;
@@ -90,5 +97,6 @@ void aio__io_close(struct aio__io *io, void (*closed)(struct aio__io *io))
     io->wanted = 0;
     io->closing = true;
     io->closed = closed;
+    aio__watch_unreserve(io->loop, io->fd);
     uv_close((uv_handle_t *)&io->poll, on_closed);
 }

@@ -13,6 +13,8 @@
  * refuses, as it does when the program has closed the fd without a word. So what was changed is
  * looked at once more before the poll; an fd that is gone then stays silent, as in asyncio.
  */
+#include "loop/watch.h"
+
 #include "loop/handle.h"
 
 #include <aio/error.h>
@@ -44,6 +46,9 @@ struct aio__watch {
     bool closing; /* out of the loop's table; freed when closed and not queued any more */
     bool closed;
 };
+
+/* Stands in the table for an fd that a transport owns. */
+static struct aio__watch reserved;
 
 static void free_if_over(struct aio__watch *watch)
 {
@@ -199,6 +204,8 @@ static int get_watch(aio_loop *loop, int fd, struct aio__watch **ret_watch)
     err = grow_table(loop, fd);
     if (err < 0)
         return err;
+    if (loop->watches[fd] == &reserved)
+        return aio_raise(AIO_ERUNTIME, "File descriptor %d is used by transport", fd);
     if (loop->watches[fd] != NULL) {
         *ret_watch = loop->watches[fd];
         return 0;
@@ -236,7 +243,7 @@ static void deactivate(struct watcher *watcher)
 
 static int add_watcher(aio_loop *loop, int fd, bool writer, aio_callback_fn fn, void *arg)
 {
-    struct aio__watch *watch;
+    struct aio__watch *watch = NULL;
     struct watcher *watcher;
     int err;
 
@@ -269,19 +276,29 @@ static int add_watcher(aio_loop *loop, int fd, bool writer, aio_callback_fn fn, 
     return err;
 }
 
-static bool remove_watcher(aio_loop *loop, int fd, bool writer)
+/* The fd's registered watcher, or NULL. */
+static struct watcher *find_watcher(aio_loop *loop, int fd, bool writer)
 {
     struct aio__watch *watch;
     struct watcher *watcher;
 
     if (loop == NULL || loop->closed || fd < 0 || (size_t)fd >= loop->watch_count)
-        return false;
+        return NULL;
     watch = loop->watches[fd];
-    if (watch == NULL)
-        return false;
+    if (watch == NULL || watch == &reserved)
+        return NULL;
     watcher = writer ? &watch->writer : &watch->reader;
-    if (!watcher->active)
+    return watcher->active ? watcher : NULL;
+}
+
+static bool remove_watcher(aio_loop *loop, int fd, bool writer)
+{
+    struct watcher *watcher = find_watcher(loop, fd, writer);
+    struct aio__watch *watch;
+
+    if (watcher == NULL)
         return false;
+    watch = watcher->watch;
     deactivate(watcher);
     if (watch->reader.active || watch->writer.active)
         (void)update_poll(watch);
@@ -310,12 +327,39 @@ bool aio_loop_remove_writer(aio_loop *loop, int fd)
     return remove_watcher(loop, fd, true);
 }
 
+void aio__watch_remove_own(aio_loop *loop, int fd, bool writer, void *arg)
+{
+    struct watcher *watcher = find_watcher(loop, fd, writer);
+
+    if (watcher != NULL && watcher->arg == arg)
+        (void)remove_watcher(loop, fd, writer);
+}
+
+int aio__watch_reserve(aio_loop *loop, int fd)
+{
+    int err = grow_table(loop, fd);
+
+    if (err < 0)
+        return err;
+    if (loop->watches[fd] != NULL)
+        return aio_raise(AIO_ERUNTIME, "File descriptor %d is being watched", fd);
+    loop->watches[fd] = &reserved;
+    return 0;
+}
+
+void aio__watch_unreserve(aio_loop *loop, int fd)
+{
+    /* A loop that is closed has given up its table. */
+    if ((size_t)fd < loop->watch_count && loop->watches[fd] == &reserved)
+        loop->watches[fd] = NULL;
+}
+
 void aio__watches_close(aio_loop *loop)
 {
     for (size_t fd = 0; fd < loop->watch_count; fd++) {
         struct aio__watch *watch = loop->watches[fd];
 
-        if (watch == NULL)
+        if (watch == NULL || watch == &reserved)
             continue;
         if (watch->reader.active)
             deactivate(&watch->reader);

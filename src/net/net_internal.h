@@ -70,6 +70,9 @@ struct aio__net_owner {
 int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, aio_future *waiter,
                               struct aio__net_owner *owner, aio_transport **ret_transport);
 
+/* Say what accept or getpeername gave: it stays known when the peer is gone. Once, right after. */
+void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer);
+
 /* The transport whose place in its owner's list this is. */
 aio_transport *aio__stream_transport_of(struct aio__list *link);
 

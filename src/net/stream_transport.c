@@ -45,10 +45,11 @@ struct stream_transport {
     bool lost; /* connection_lost is queued or was called */
     bool paused;
     bool eof_written;
-    bool connected;                 /* connection_made was called */
-    bool handle_gone;               /* libuv is done with the handle */
-    bool reads_into;                /* the protocol has buffers of its own */
-    struct sockaddr_storage *names; /* peer's, own; read when asked for */
+    bool connected;   /* connection_made was called */
+    bool handle_gone; /* libuv is done with the handle */
+    bool eof_received;
+    struct sockaddr_storage peer; /* AF_UNSPEC: not known */
+    struct sockaddr_storage own;  /* read when asked for */
 };
 
 static struct stream_transport *transport_of(const aio_transport *base)
@@ -63,7 +64,6 @@ static void free_if_over(struct stream_transport *self)
 {
     if (self->refs != 0 || !self->handle_gone)
         return;
-    aio_free(self->names);
     aio__loop_free(self->loop, self, sizeof(*self));
 }
 
@@ -155,6 +155,10 @@ static void fatal(struct stream_transport *self, int code, const char *message)
 {
     aio_exception *error = aio_error_catch(code);
 
+    if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
+        aio__loop_leave(self->loop, code, error); /* not about this connection */
+        return;
+    }
     aio__net_report(self->loop, message, error);
     force_close(self, error);
     aio_exception_unref(error);
@@ -194,6 +198,11 @@ static void end_with_loop(struct aio__net_object *object)
     end_connection(self);
 }
 
+static bool would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
 /* --- reading --------------------------------------------------------------------------- */
 
 static bool is_reading(const aio_transport *base)
@@ -220,7 +229,7 @@ static int resume_reading(aio_transport *base)
 
     if (!self->closing && self->paused) {
         self->paused = false;
-        if (self->connected)
+        if (self->connected && !self->eof_received)
             aio__io_add(&self->io, AIO__READABLE);
     }
     return 0;
@@ -230,6 +239,7 @@ static void read_eof(struct stream_transport *self)
 {
     const aio_protocol_ops *ops = self->protocol->ops;
 
+    self->eof_received = true;
     if (ops->eof_received != NULL && ops->eof_received(self->protocol))
         aio__io_drop(&self->io, AIO__READABLE); /* half closed: writing goes on */
     else
@@ -237,16 +247,16 @@ static void read_eof(struct stream_transport *self)
 }
 
 /* Where to read to: the protocol's buffer, or the one that all share. */
-static int choose_buffer(struct stream_transport *self, void **data, size_t *size)
+static int choose_buffer(struct stream_transport *self, aio_protocol *protocol, void **data,
+                         size_t *size)
 {
-    const aio_protocol_ops *ops = self->protocol->ops;
     int code;
 
     *data = aio__net_of(self->loop)->recv_buffer;
     *size = AIO__RECV_SIZE;
-    if (!self->reads_into)
+    if (protocol->ops->get_buffer == NULL)
         return 0;
-    code = ops->get_buffer(self->protocol, (size_t)-1, data, size);
+    code = protocol->ops->get_buffer(protocol, (size_t)-1, data, size);
     if (code >= 0 && *size == 0)
         code = aio_raise(AIO_ERUNTIME, "get_buffer() returned an empty buffer");
     return code < 0 ? code : 0;
@@ -254,20 +264,21 @@ static int choose_buffer(struct stream_transport *self, void **data, size_t *siz
 
 static void read_ready(struct stream_transport *self)
 {
-    const aio_protocol_ops *ops = self->protocol->ops;
+    aio_protocol *protocol = self->protocol; /* which may put another in its place */
+    bool reads_into = protocol->ops->get_buffer != NULL;
     void *data;
     size_t size;
     ssize_t got;
     int code;
 
-    code = choose_buffer(self, &data, &size);
+    code = choose_buffer(self, protocol, &data, &size);
     if (code < 0) {
         fatal(self, code, "Fatal error: protocol.get_buffer() call failed.");
         return;
     }
     got = recv(self->io.fd, data, size, 0);
     if (got < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        if (!would_block(errno))
             fatal(self, aio_raise(-errno, "%s", aio_strerror(-errno)),
                   "Fatal read error on socket transport");
         return;
@@ -276,22 +287,17 @@ static void read_ready(struct stream_transport *self)
         read_eof(self);
         return;
     }
-    if (self->reads_into)
-        code = ops->buffer_updated(self->protocol, (size_t)got);
-    else if (ops->data_received != NULL)
-        code = ops->data_received(self->protocol, data, (size_t)got);
+    if (reads_into)
+        code = protocol->ops->buffer_updated(protocol, (size_t)got);
+    else if (protocol->ops->data_received != NULL)
+        code = protocol->ops->data_received(protocol, data, (size_t)got);
     if (code < 0)
         fatal(self, code,
-              self->reads_into ? "Fatal error: protocol.buffer_updated() call failed."
-                               : "Fatal error: protocol.data_received() call failed.");
+              reads_into ? "Fatal error: protocol.buffer_updated() call failed."
+                         : "Fatal error: protocol.data_received() call failed.");
 }
 
 /* --- writing --------------------------------------------------------------------------- */
-
-static bool would_block(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 
 /* Send pieces at once: how much went, 0 if the socket is full, or a raised code. */
 static ssize_t send_pieces(struct stream_transport *self, struct iovec *pieces, int count)
@@ -324,14 +330,16 @@ static void write_ready(struct stream_transport *self)
         (void)shutdown(self->io.fd, SHUT_WR);
 }
 
-/* Whether a write is to be done: 1, or 0 if it is dropped, or a raised code. */
-static int check_write(struct stream_transport *self)
+/* Whether a write of so many bytes is to be done: 1, or 0 if it is dropped, or a raised code. */
+static int check_write(struct stream_transport *self, size_t size)
 {
     if (self->eof_written)
         return aio_raise(AIO_ERUNTIME, "Cannot call write() after write_eof()");
+    if (size == 0)
+        return 0;
     if (!self->lost)
         return 1;
-    if (++self->dropped == DROPPED_WRITES_TO_WARN)
+    if (++self->dropped >= DROPPED_WRITES_TO_WARN)
         aio__log(AIO_LOG_WARNING, "socket.send() raised exception.");
     return 0;
 }
@@ -347,19 +355,25 @@ static int buffer_rest(struct stream_transport *self, const void *data, size_t s
               "Fatal write error on socket transport");
         return err;
     }
+    return 0;
+}
+
+/* What was kept goes out when the socket takes more. */
+static void expect_room(struct stream_transport *self)
+{
     aio__io_add(&self->io, AIO__WRITABLE);
     aio__flow_grown(&self->flow, &self->base, self->out.size);
-    return 0;
 }
 
 static int transport_write(aio_transport *base, const void *data, size_t size)
 {
     struct stream_transport *self = transport_of(base);
     ssize_t sent = 0;
-    int todo = check_write(self);
+    int todo = check_write(self, size);
+    int err;
 
-    if (todo <= 0 || size == 0)
-        return todo < 0 ? todo : 0;
+    if (todo <= 0)
+        return todo;
     if (self->out.size == 0) {
         sent = send(self->io.fd, data, size, MSG_NOSIGNAL);
         if (sent < 0 && !would_block(errno)) {
@@ -372,37 +386,56 @@ static int transport_write(aio_transport *base, const void *data, size_t size)
         if ((size_t)sent == size)
             return 0;
     }
-    return buffer_rest(self, (const char *)data + sent, size - (size_t)sent);
+    err = buffer_rest(self, (const char *)data + sent, size - (size_t)sent);
+    if (err == 0)
+        expect_room(self);
+    return err;
+}
+
+/* Send what fits into one call at once: how much went, or a raised code. */
+static ssize_t send_buffers(struct stream_transport *self, const aio_buffer *buffers, size_t count)
+{
+    struct iovec pieces[MAX_PIECES];
+    size_t first = count < MAX_PIECES ? count : MAX_PIECES;
+
+    if (self->out.size != 0)
+        return 0;
+    for (size_t i = 0; i < first; i++)
+        pieces[i] = (struct iovec){(void *)(uintptr_t)buffers[i].data, buffers[i].size};
+    return send_pieces(self, pieces, (int)first);
 }
 
 static int transport_writelines(aio_transport *base, const aio_buffer *buffers, size_t count)
 {
     struct stream_transport *self = transport_of(base);
-    struct iovec pieces[MAX_PIECES];
-    size_t first = count < MAX_PIECES ? count : MAX_PIECES;
-    ssize_t sent = 0;
-    int todo = check_write(self);
-    int err = 0;
+    size_t total = 0;
+    ssize_t sent;
+    int todo;
 
-    if (todo <= 0 || count == 0)
-        return todo < 0 ? todo : 0;
-    if (self->out.size == 0) {
-        for (size_t i = 0; i < first; i++)
-            pieces[i] = (struct iovec){(void *)(uintptr_t)buffers[i].data, buffers[i].size};
-        sent = send_pieces(self, pieces, (int)first);
-        if (sent < 0) {
-            fatal(self, (int)sent, "Fatal write error on socket transport");
-            return 0;
-        }
+    for (size_t i = 0; i < count; i++)
+        total += buffers[i].size;
+    todo = check_write(self, total);
+    if (todo <= 0)
+        return todo;
+    sent = send_buffers(self, buffers, count);
+    if (sent < 0) {
+        fatal(self, (int)sent, "Fatal write error on socket transport");
+        return 0;
     }
-    for (size_t i = 0; i < count && err == 0 && !self->lost; i++) {
+    if ((size_t)sent == total)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
         size_t gone = (size_t)sent < buffers[i].size ? (size_t)sent : buffers[i].size;
+        int err = 0;
 
         sent -= (ssize_t)gone;
         if (gone < buffers[i].size)
             err = buffer_rest(self, (const char *)buffers[i].data + gone, buffers[i].size - gone);
+        if (err < 0)
+            return err;
     }
-    return err;
+    expect_room(self);
+    return 0;
 }
 
 static int transport_write_eof(aio_transport *base)
@@ -446,25 +479,15 @@ static size_t get_size(const aio_transport *base)
 
 /* --- the rest of the interface --------------------------------------------------------- */
 
-static const void *get_name(const struct stream_transport *self, bool peer)
+static const void *get_own_name(const aio_transport *base)
 {
-    struct stream_transport *writable = transport_of(&self->base);
-    socklen_t length = sizeof(struct sockaddr_storage);
-    struct sockaddr_storage *name;
+    struct stream_transport *self = transport_of(base);
+    socklen_t length = sizeof(self->own);
 
-    if (self->names == NULL)
-        writable->names = aio_calloc(2, sizeof(*self->names));
-    if (self->names == NULL)
-        return NULL;
-    name = &writable->names[peer ? 0 : 1];
-    if (name->ss_family == AF_UNSPEC && self->io.fd >= 0) {
-        int err = peer ? getpeername(self->io.fd, (struct sockaddr *)name, &length)
-                       : getsockname(self->io.fd, (struct sockaddr *)name, &length);
-
-        if (err != 0)
-            return NULL;
-    }
-    return name->ss_family == AF_UNSPEC ? NULL : name;
+    if (self->own.ss_family == AF_UNSPEC && self->io.fd >= 0 &&
+        getsockname(self->io.fd, (struct sockaddr *)&self->own, &length) != 0)
+        self->own.ss_family = AF_UNSPEC;
+    return self->own.ss_family == AF_UNSPEC ? NULL : &self->own;
 }
 
 static const void *get_extra_info(const aio_transport *base, const char *name)
@@ -474,18 +497,15 @@ static const void *get_extra_info(const aio_transport *base, const char *name)
     if (strcmp(name, "socket") == 0)
         return self->io.fd < 0 ? NULL : &self->io.fd;
     if (strcmp(name, "peername") == 0)
-        return get_name(self, true);
+        return self->peer.ss_family == AF_UNSPEC ? NULL : &self->peer;
     if (strcmp(name, "sockname") == 0)
-        return get_name(self, false);
+        return get_own_name(base);
     return NULL;
 }
 
 static void set_protocol(aio_transport *base, aio_protocol *protocol)
 {
-    struct stream_transport *self = transport_of(base);
-
-    self->protocol = protocol;
-    self->reads_into = protocol->ops->get_buffer != NULL;
+    transport_of(base)->protocol = protocol;
 }
 
 static aio_protocol *get_protocol(const aio_transport *base)
@@ -599,6 +619,11 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
     aio__loop_queue(loop, &self->start);
     *ret_transport = &self->base;
     return 0;
+}
+
+void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer)
+{
+    transport_of(transport)->peer = *peer;
 }
 
 aio_transport *aio__stream_transport_of(struct aio__list *link)
