@@ -33,6 +33,7 @@
 #include <aio/signal.h>
 #include <aio/stack.h>
 #include <aio/stream.h>
+#include <aio/subprocess.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>
