@@ -118,6 +118,29 @@ static void assert_writes(const char *command, const aio_subprocess_options *opt
     aio_process_unref(process);
 }
 
+/* A command that waits for a line on the pipe; our end of it, which says when, is `hold`. */
+static aio_process *start_held(const char *command, int *hold)
+{
+    aio_subprocess_options options = with_output();
+    aio_process *process;
+    int ends[2];
+
+    expect_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    options.std_in = ends[0];
+    process = start(command, &options);
+    close(ends[0]);
+    *hold = ends[1];
+    return process;
+}
+
+static void let_go_on(int hold)
+{
+    expect_int_equal(write(hold, "\n", 1), 1);
+}
+
+/* It ends with 5, while its own child holds its output until the pipe is closed. */
+#define WITH_GRANDCHILD "read line; exec 3<&0; cat <&3 & exit 5"
+
 static void wait_until_over(aio_process *process)
 {
     while (!aio_process_returncode(process, NULL))
@@ -200,11 +223,14 @@ IN_TASK(process_refuses_a_signal_that_is_none);
 static int in_process_taken_by_others_gives_255(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
-    aio_process *process = start("exit 3", NULL);
+    int hold;
+    aio_process *process = start_held("read line; exit 3", &hold);
     char expected[128];
     int code = 0;
 
     fx_hear(f);
+    let_go_on(hold);
+    close(hold);
     expect_int_equal(waitpid(aio_process_pid(process), NULL, 0), aio_process_pid(process));
     expect_int_equal(aio_process_wait(process, &code), 0);
     expect_int_equal(code, 255);
@@ -297,36 +323,24 @@ IN_TASK(process_can_be_waited_for_by_several);
 
 /* --- a child of the child ----------------------------------------------------------------- */
 
-/* A command that ends with 5 while its own child holds its output until the pipe is closed. */
-static aio_process *start_with_grandchild(int hold[2])
-{
-    aio_subprocess_options options = with_output();
-    aio_process *process;
-
-    expect_int_equal(pipe2(hold, O_CLOEXEC), 0);
-    options.std_in = hold[0];
-    process = start("exec 3<&0; cat <&3 & exit 5", &options);
-    close(hold[0]);
-    return process;
-}
-
 static int in_wait_lasts_until_the_pipes_are_closed(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
-    int hold[2];
-    aio_process *process = start_with_grandchild(hold);
+    int hold;
+    aio_process *process = start_held(WITH_GRANDCHILD, &hold);
     aio_task *waiting;
     void *code;
 
     f->subject = process;
     waiting = aio_create_task(wait_for_it, f);
     expect_int_equal(aio_sleep(0), 0);
+    let_go_on(hold);
     wait_until_over(process);
     expect_int_equal(aio_sleep(0), 0);
     expect_false(aio_future_done(waiting));
     expect_int_equal(aio_process_terminate(process), 0); /* silent while the transport lives */
 
-    close(hold[1]);
+    close(hold);
     expect_int_equal(aio_await(waiting, &code), 0);
     expect_int_equal((intptr_t)code, 5);
     wait_until_gone(process);
@@ -339,15 +353,16 @@ IN_TASK(wait_lasts_until_the_pipes_are_closed);
 
 static int in_wait_after_the_end_returns_at_once(void *arg, void **ret_result)
 {
-    int hold[2];
-    aio_process *process = start_with_grandchild(hold);
+    int hold;
+    aio_process *process = start_held(WITH_GRANDCHILD, &hold);
     aio_process_output output;
     int code = 0;
 
+    let_go_on(hold);
     wait_until_over(process);
     expect_int_equal(aio_process_wait(process, &code), 0);
     expect_int_equal(code, 5);
-    close(hold[1]);
+    close(hold);
     expect_int_equal(aio_process_communicate(process, NULL, 0, &output), 0);
     expect_string_equal(output.out, "");
     aio_process_output_clear(&output);
