@@ -2,8 +2,8 @@
 /*
  * subprocess.h - running other programs
  *
- * Two layers, as in asyncio: aio_create_subprocess_exec() gives a process whose output is
- * collected; aio_loop_subprocess_exec() gives a transport that tells a protocol what happens.
+ * Two layers, as in asyncio: aio_create_subprocess_exec() gives a process with
+ * streams; aio_loop_subprocess_exec() gives a transport that tells a protocol what happens.
  *
  * A child is watched by its own descriptor, or by a thread where the system has none. SIGCHLD is
  * not touched, and children that the program made by other means are left alone. No descriptor
@@ -14,6 +14,7 @@
 #ifndef AIO_SUBPROCESS_H
 #define AIO_SUBPROCESS_H
 
+#include <aio/stream.h>
 #include <aio/transport.h>
 #include <sys/types.h>
 
@@ -37,8 +38,7 @@ typedef struct aio_subprocess_options {
     int std_out;
     int std_err;
     int pipe_size;             /**< bytes that a pipe holds; default: the system's */
-    size_t limit;              /**< output that a process collects before the child has to wait:
-                                   twice this; default 64 KiB */
+    size_t limit;              /**< of the readers of a process; default AIO_STREAM_LIMIT */
     const char *executable;    /**< the program to run instead of argv[0] */
     const char *cwd;           /**< its directory */
     const char *const *env;    /**< "NAME=value", ..., NULL; default: the program's own */
@@ -76,7 +76,7 @@ AIO_API int aio_waitstatus_to_exitcode(int status);
 
 /** @name Processes @{ */
 
-/** A child, and what it has written. */
+/** A child with its streams. */
 typedef struct aio_process aio_process;
 
 /** What a child wrote: a copy, with a zero behind it that does not count. NULL: not piped. */
@@ -136,6 +136,16 @@ AIO_API pid_t aio_process_pid(const aio_process *process);
  */
 AIO_API bool aio_process_returncode(const aio_process *process, int *ret_code);
 
+/** The writer to its input, borrowed; NULL if that is not piped. Its wait_closed() tells what became
+ *  of the pipe.   asyncio: Process.stdin   Since: 0.1 */
+AIO_API aio_stream_writer *aio_process_stdin(const aio_process *process);
+/** The reader of its output, borrowed; NULL if that is not piped.
+ *  asyncio: Process.stdout   Since: 0.1 */
+AIO_API aio_stream_reader *aio_process_stdout(const aio_process *process);
+/** The reader of its other output, borrowed; NULL if that is not piped, or goes where the first one
+ *  goes.   asyncio: Process.stderr   Since: 0.1 */
+AIO_API aio_stream_reader *aio_process_stderr(const aio_process *process);
+
 /** Its transport, borrowed; get_pipe_transport() gives those of its streams. Since: 0.1 */
 AIO_API aio_transport *aio_process_transport(const aio_process *process);
 
@@ -160,7 +170,7 @@ AIO_API int aio_process_wait(aio_process *process, int *ret_code);
  * @param[out] ret_output  To be freed with aio_process_output_clear(). Written on success only;
  *                         NULL: drop it. What a cancelled call had collected, the next one gives.
  * @return 0, or a negative code: AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM; AIO_ERUNTIME while
- *         another task does the same; an error of reading; AIO_EVALUE for NULL.
+ *         another task does the same, or reads; an error of reading; AIO_EVALUE for NULL.
  * Suspends: unless all is there.   Cancellation point: whenever it suspends.
  * asyncio: Process.communicate()                                 Since: 0.1
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_subprocess.c - child processes whose output is collected
+ * test_subprocess.c - child processes with streams
  *
  * With real programs, /bin/sh above all. No test waits for a time: those that need a child in some
  * state hold it there with a pipe, or see it from what the child does.
@@ -512,6 +512,94 @@ static int in_output_that_nobody_wants_stops_the_child(void *arg, void **ret_res
 }
 IN_TASK(output_that_nobody_wants_stops_the_child);
 
+/* --- streams ------------------------------------------------------------------------------ */
+
+/* after asyncio's test_subprocess.SubprocessMixin.test_stdin_stdout */
+static int in_streams_talk_with_the_child(void *arg, void **ret_result)
+{
+    aio_subprocess_options options = with_pipes(AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE, 0);
+    aio_process *process = start("exec cat", &options);
+    aio_stream_writer *writer = aio_process_stdin(process);
+    aio_stream_reader *reader = aio_process_stdout(process);
+    aio_bytes line = {0};
+    int code = 1;
+
+    expect_null(aio_process_stderr(process));
+    for (int i = 0; i < 3; i++) {
+        expect_int_equal(aio_stream_writer_write(writer, "some line\n", 10), 0);
+        expect_int_equal(aio_stream_writer_drain(writer), 0);
+        expect_int_equal(aio_stream_reader_readline(reader, &line), 0);
+        expect_int_equal(line.size, 10);
+        expect_string_equal(line.data, "some line\n");
+        aio_bytes_free(&line);
+    }
+    expect_int_equal(aio_stream_writer_write_eof(writer), 0);
+    expect_int_equal(aio_stream_writer_wait_closed(writer), 0);
+    expect_int_equal(aio_stream_reader_readline(reader, &line), 0);
+    expect_int_equal(line.size, 0);
+    aio_bytes_free(&line);
+    expect_int_equal(aio_process_wait(process, &code), 0);
+    expect_int_equal(code, 0);
+    aio_process_unref(process);
+    return 0;
+}
+IN_TASK(streams_talk_with_the_child);
+
+static int in_drain_waits_for_the_child_to_read(void *arg, void **ret_result)
+{
+    static const char zeros[1024 * 1024];
+    aio_subprocess_options options = with_pipes(AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE, 0);
+    aio_process *process = start("wc -c", &options);
+    aio_stream_writer *writer = aio_process_stdin(process);
+    aio_process_output output;
+
+    expect_int_equal(aio_stream_writer_write(writer, zeros, sizeof(zeros)), 0);
+    expect_int_equal(aio_stream_writer_drain(writer), 0);
+    expect_true(aio_transport_get_write_buffer_size(aio_stream_writer_transport(writer)) <=
+                16 * 1024);
+    expect_int_equal(aio_process_communicate(process, NULL, 0, &output), 0);
+    expect_string_equal(output.out, "1048576\n");
+    aio_process_output_clear(&output);
+    aio_process_unref(process);
+    return 0;
+}
+IN_TASK(drain_waits_for_the_child_to_read);
+
+static int in_writer_tells_that_the_child_has_gone(void *arg, void **ret_result)
+{
+    static const char zeros[1024 * 1024];
+    aio_subprocess_options options = with_pipes(AIO_SUBPROCESS_PIPE, 0, 0);
+    aio_process *process = start("exec sleep 1000", &options);
+    aio_stream_writer *writer = aio_process_stdin(process);
+
+    expect_null(aio_process_stdout(process));
+    expect_int_equal(aio_stream_writer_write(writer, zeros, sizeof(zeros)), 0);
+    expect_int_equal(aio_process_kill(process), 0);
+    expect_int_equal(aio_stream_writer_drain(writer), -EPIPE);
+    expect_int_equal(aio_stream_writer_wait_closed(writer), -EPIPE);
+    expect_int_equal(aio_process_wait(process, NULL), 0);
+    aio_process_unref(process);
+    return 0;
+}
+IN_TASK(writer_tells_that_the_child_has_gone);
+
+/* Each pipe holds less than that: whoever read one after the other would wait for ever. */
+static int in_communicate_reads_both_outputs_at_once(void *arg, void **ret_result)
+{
+    aio_subprocess_options options = with_pipes(0, AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE);
+    aio_process *process =
+        start("head -c 500000 /dev/zero >&2; head -c 600000 /dev/zero", &options);
+    aio_process_output output;
+
+    expect_int_equal(aio_process_communicate(process, NULL, 0, &output), 0);
+    expect_int_equal(output.out_size, 600000);
+    expect_int_equal(output.err_size, 500000);
+    aio_process_output_clear(&output);
+    aio_process_unref(process);
+    return 0;
+}
+IN_TASK(communicate_reads_both_outputs_at_once);
+
 /* --- how it is started -------------------------------------------------------------------- */
 
 static void assert_not_started(const char *program, const aio_subprocess_options *options,
@@ -754,6 +842,40 @@ static void loop_closed_under_a_process_kills_it(void **state)
     aio_process_unref(f->subject);
 }
 
+static int communicate_with_a_sleeper(void *arg, void **ret_result)
+{
+    aio_subprocess_options options =
+        with_pipes(AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE);
+    aio_process *process = start("exec sleep 1000", &options);
+    int err = aio_process_communicate(process, "input", 5, NULL);
+
+    aio_process_unref(process);
+    return err;
+}
+
+static int let_it_begin(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+
+    f->tasks[f->task_count++] = aio_create_task(communicate_with_a_sleeper, f);
+    for (int i = 0; i < 10; i++)
+        expect_int_equal(aio_sleep(0), 0);
+    return 0;
+}
+
+static void loop_closed_under_a_waiting_task_kills_the_child(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(run(f, let_it_begin), 0);
+    assert_int_equal(aio_loop_close(f->loop), 0);
+    assert_int_equal(aio_future_result(f->tasks[0], NULL), AIO_EGENERATOREXIT);
+    fx_assert_reports(f, "Task was destroyed but it is pending!, "
+                         "Task was destroyed but it is pending!");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
 static int use_one(void *arg, void **ret_result)
 {
     aio_subprocess_options options =
@@ -826,6 +948,10 @@ int main(void)
         TEST(communicate_ignores_that_nobody_reads),
         TEST(communicate_cancelled_can_be_called_again),
         TEST(output_that_nobody_wants_stops_the_child),
+        TEST(streams_talk_with_the_child),
+        TEST(drain_waits_for_the_child_to_read),
+        TEST(writer_tells_that_the_child_has_gone),
+        TEST(communicate_reads_both_outputs_at_once),
         TEST(start_tells_what_is_missing),
         TEST(start_refuses_wrong_calls),
         TEST(start_needs_a_task),
@@ -838,6 +964,7 @@ int main(void)
         TEST(child_has_its_signals_back),
         TEST(process_dropped_is_still_waited_for),
         TEST(loop_closed_under_a_process_kills_it),
+        TEST(loop_closed_under_a_waiting_task_kills_the_child),
         TEST_WITH_THREAD(process_gives_its_exit_code),
         TEST_WITH_THREAD(process_killed_gives_minus_the_signal),
         TEST_WITH_THREAD(process_taken_by_others_gives_255),
