@@ -35,6 +35,7 @@
 #include <aio/server.h>
 #include <aio/stack.h>
 #include <aio/stream.h>
+#include <aio/subprocess.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>
