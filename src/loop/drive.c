@@ -166,6 +166,7 @@ static void on_check(uv_check_t *handle)
     if (!loop->running) {
         if (outer != NULL)
             return; /* another loop's callback runs the host's */
+        (void)aio_loop_ref(loop);
         thread->running = loop;
         atomic_store_explicit(&loop->thread, (uintptr_t)thread, memory_order_release);
         aio__sched_enter_thread(loop);
@@ -178,14 +179,15 @@ static void on_check(uv_check_t *handle)
         pass_virtual_time(loop);
     aio__loop_dispatch(loop);
 
+    if (loop->running && (loop->stopping || loop->leave_code != 0))
+        uv_stop(loop->uv);
+    set_idle(loop, is_busy(loop));
+    keep_host_alive(loop);
     if (!loop->running) {
         thread->running = outer;
         report_leaving(loop);
-    } else if (loop->stopping || loop->leave_code != 0) {
-        uv_stop(loop->uv);
+        aio_loop_unref(loop);
     }
-    set_idle(loop, is_busy(loop));
-    keep_host_alive(loop);
 }
 
 int aio__drive_init(aio_loop *loop)
@@ -246,6 +248,7 @@ static void begin_run(aio_loop *loop)
 {
     struct aio__thread *thread = aio__thread();
 
+    (void)aio_loop_ref(loop); /* a callback may drop the last one but this */
     thread->running = loop;
     loop->running = true;
     aio__loop_forget_leaving(loop);
@@ -280,7 +283,9 @@ int aio_loop_run_forever(aio_loop *loop)
     do
         (void)uv_run(loop->uv, UV_RUN_DEFAULT);
     while (!loop->stopping && loop->leave_code == 0);
-    return end_run(loop);
+    err = end_run(loop);
+    aio_loop_unref(loop);
+    return err;
 }
 
 /* --- step by step ---------------------------------------------------------------------- */
@@ -306,6 +311,13 @@ int aio_loop_timeout(aio_loop *loop)
     return timeout;
 }
 
+/* Something to do, or to wait for. */
+static bool has_more(const aio_loop *loop)
+{
+    return loop->task_count != 0 || loop->external != 0 || loop->ready.head != NULL ||
+           !aio__deadlines_empty(&loop->timers) || uv_loop_alive(loop->uv);
+}
+
 int aio_loop_step(aio_loop *loop)
 {
     int err;
@@ -316,10 +328,10 @@ int aio_loop_step(aio_loop *loop)
     begin_run(loop);
     (void)uv_run(loop->uv, UV_RUN_NOWAIT);
     err = end_run(loop);
-    if (err < 0)
-        return err;
-    return loop->task_count != 0 || loop->external != 0 || loop->ready.head != NULL ||
-           !aio__deadlines_empty(&loop->timers) || uv_loop_alive(loop->uv);
+    if (err == 0)
+        err = has_more(loop);
+    aio_loop_unref(loop);
+    return err;
 }
 
 void aio_loop_stop(aio_loop *loop)

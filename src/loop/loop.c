@@ -70,11 +70,11 @@ void aio_loop_unref(aio_loop *loop)
         /* What unwinds now may take references and drop them: that must not bring it here again. */
         (void)aio_loop_ref(loop);
         aio__log(AIO_LOG_WARNING, "unclosed event loop %p", (void *)loop);
-        (void)aio_loop_close(loop);
+        (void)aio_loop_close(loop); /* whoever runs it holds it: it does not run */
         aio_loop_unref(loop);
-        return;
+    } else {
+        aio__loop_unref_memory(loop);
     }
-    aio__loop_unref_memory(loop);
 }
 
 /* libuv needs turns of its loop to close what is on it. Jobs that run in its pool keep it open. */

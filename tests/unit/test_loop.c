@@ -155,6 +155,35 @@ static void loop_may_be_referenced_again_by_what_unwinds_as_it_goes(void **state
     aio_future_unref(f->subject);
 }
 
+static int drop_running_loop(void *arg)
+{
+    struct fixture *f = arg;
+    aio_loop *loop = f->subject;
+
+    f->other = aio_loop_create_task(loop, call_from_other_threads_name, f, NULL);
+    aio_loop_stop(loop);
+    aio_loop_unref(loop);
+    f->subject = aio_future_new(loop); /* still there */
+    fx_note(f, "open %d", !aio_loop_is_closed(loop));
+    return 0;
+}
+
+static void loop_whose_last_reference_goes_while_it_runs_is_closed_behind_the_run(void **state)
+{
+    struct fixture *f = *state;
+    aio_loop *loop = aio_new_event_loop();
+
+    fx_hear(f);
+    f->subject = loop;
+    assert_int_equal(aio_loop_call_soon(loop, drop_running_loop, f, NULL), 0);
+    assert_int_equal(aio_loop_run_forever(loop), 0);
+    assert_non_null(strstr(f->trace, "open 1"));
+    assert_non_null(strstr(f->logged, "unclosed event loop"));
+    assert_true(aio_future_done(f->other));
+    aio_future_unref(f->other);
+    aio_future_unref(f->subject);
+}
+
 static void future_keeps_the_memory_of_a_loop_that_is_gone(void **state)
 {
     aio_loop *loop = aio_new_event_loop();
@@ -606,6 +635,7 @@ int main(void)
         FX_TEST(loop_is_not_made_with_options_out_of_bounds),
         FX_TEST(loop_is_closed_with_a_warning_when_the_last_reference_goes),
         FX_TEST(loop_may_be_referenced_again_by_what_unwinds_as_it_goes),
+        FX_TEST(loop_whose_last_reference_goes_while_it_runs_is_closed_behind_the_run),
         FX_TEST(future_keeps_the_memory_of_a_loop_that_is_gone),
         FX_TEST(loop_that_is_freed_is_not_the_current_one_any_more),
         FX_TEST(stop_lets_the_batch_end_and_leaves_what_it_queued),
