@@ -8,6 +8,7 @@
 #include <aio/as_completed.h>
 #include <aio/asyncgen.h>
 #include <aio/barrier.h>
+#include <aio/codec.h>
 #include <aio/common.h>
 #include <aio/concurrent.h>
 #include <aio/condition.h>
@@ -38,6 +39,7 @@
 #include <aio/subprocess.h>
 #include <aio/task.h>
 #include <aio/taskgroup.h>
+#include <aio/thread_pool.h>
 #include <aio/timeout.h>
 #include <aio/transport.h>
 #include <aio/type.h>

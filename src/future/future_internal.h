@@ -145,6 +145,10 @@ int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg);
 /* Raise what a done future ended with, as its result() does; 0 if it has a value. */
 int aio__future_raise(aio_future *fut);
 
+/* Its value is the caller's now, to free or to use for longer than the future lives. Finished; if
+ * it wraps a concurrent future, nobody else has that. */
+void aio__future_disown_value(aio_future *fut);
+
 /* The error of a cancelled future, as asyncio makes it afresh: raises it. */
 int aio__future_raise_cancelled(aio_future *fut);
 

@@ -103,6 +103,13 @@ static int call_loop(aio_concurrent_future *source, void *arg)
     return 0;
 }
 
+void aio__future_disown_value(aio_future *fut)
+{
+    if (fut->ops == &wrapped_ops)
+        aio__container_of(fut, struct wrapped, fut)->source->type = NULL;
+    fut->type = NULL;
+}
+
 /* The loop closes. What comes later finds it closed. */
 static void forget_all(struct aio__close_hook *hook, aio_loop *loop)
 {

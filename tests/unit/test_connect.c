@@ -43,7 +43,7 @@ static int connect_by_number(void *arg, void **ret_result)
 {
     struct room *room = arg;
     AIO_AUTO(aio_transport) transport = NULL;
-    int port;
+    int port = 0;
 
     TRY(listen_at(room, 1, &port));
     TRY(dial(room, "127.0.0.1", port, &transport));
@@ -69,7 +69,7 @@ static int connect_by_name(void *arg, void **ret_result)
 {
     struct room *room = arg;
     AIO_AUTO(aio_transport) transport = NULL;
-    int port;
+    int port = 0;
 
     TRY(listen_at(room, 1, &port));
     TRY(dial(room, "localhost", port, &transport)); /* ::1 may be first, and refuse */
@@ -91,7 +91,7 @@ static int connect_refused(void *arg, void **ret_result)
 {
     struct room *room = arg;
     char expected[64];
-    int port;
+    int port = 0;
     int err;
 
     TRY(listen_at(room, -1, &port)); /* bound, but nobody listens */
@@ -287,7 +287,7 @@ static int give_up(void *arg, void **ret_result)
     struct room *room = arg;
     AIO_AUTO(aio_timeout) limit = NULL;
     size_t before;
-    int port;
+    int port = 0;
     int err;
 
     TRY(fill_backlog(room, &port));
@@ -309,7 +309,7 @@ static void connection_that_hangs_can_be_timed_out(void **state)
 struct dialled {
     struct room *room;
     const char *host;
-    int port;
+    int port = 0;
 };
 
 static int dial_in_task(void *arg, void **ret_result)
