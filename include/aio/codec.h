@@ -63,13 +63,7 @@ AIO_API extern const aio_codec aio_codec_int;
 /** A `const char *`; NULL stays NULL. Since: 0.1 */
 AIO_API extern const aio_codec aio_codec_string;
 
-/** Bytes of any number: the value of aio_codec_bytes is a pointer to this. */
-typedef struct aio_bytes {
-    const void *data;
-    size_t size;
-} aio_bytes;
-
-/** A `const aio_bytes *`; NULL stays NULL. Since: 0.1 */
+/** Bytes of any number: a `const aio_buffer *`; NULL stays NULL. Since: 0.1 */
 AIO_API extern const aio_codec aio_codec_bytes;
 /** @} */
 

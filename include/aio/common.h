@@ -70,6 +70,12 @@ static inline void *aio_constant(const void *value)
 
 AIO_BEGIN_DECLS
 
+/** Some bytes, borrowed. */
+typedef struct aio_buffer {
+    const void *data;
+    size_t size;
+} aio_buffer;
+
 typedef struct aio_loop aio_loop;
 typedef struct aio_handle aio_handle;
 /** An error object; see aio/error.h. <aio.h> has a function aio_exception(). */

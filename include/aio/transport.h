@@ -24,12 +24,6 @@ struct sockaddr;
 typedef struct aio_transport aio_transport;
 typedef struct aio_protocol aio_protocol;
 
-/** Some bytes, borrowed. */
-typedef struct aio_buffer {
-    const void *data;
-    size_t size;
-} aio_buffer;
-
 /** @name Protocols @{ */
 
 /**

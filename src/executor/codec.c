@@ -111,7 +111,7 @@ enum { MARK = 16 };
 static int encode_bytes(const aio_codec *codec, const void *value, void **ret_bytes,
                         size_t *ret_size)
 {
-    const aio_bytes *from = value;
+    const aio_buffer *from = value;
     char *bytes;
 
     (void)codec;
@@ -132,7 +132,7 @@ static int encode_bytes(const aio_codec *codec, const void *value, void **ret_by
 
 static int decode_bytes(const aio_codec *codec, void *bytes, size_t size, void **ret_value)
 {
-    aio_bytes *value;
+    aio_buffer *value;
 
     (void)codec;
     _Static_assert(sizeof(*value) <= MARK, "the mark has room for the value itself");
