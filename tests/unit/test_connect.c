@@ -309,7 +309,7 @@ static void connection_that_hangs_can_be_timed_out(void **state)
 struct dialled {
     struct room *room;
     const char *host;
-    int port = 0;
+    int port;
 };
 
 static int dial_in_task(void *arg, void **ret_result)
