@@ -17,6 +17,10 @@ int aio__waiter_init(struct aio__waiter *waiter, aio_loop **bound, const char *w
 
     if (loop == NULL)
         return AIO_ENOLOOP;
+    /* A loop that is being closed refuses to wait, and leaves who goes on trying where it is at
+     * last: before anything is held. */
+    if (loop->closing)
+        return aio_sleep(0);
     /* Asked here and not left to aio_await(): a condition lets go of its lock in between. */
     if (aio_current_task(loop) == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can wait for a %s", what);
@@ -36,10 +40,7 @@ int aio__waiter_sleep(struct aio__waiter *waiter, struct aio__list *line)
 {
     int err;
 
-    /* A loop that is being closed refuses to wait, and a task that goes on trying is at last
-     * left where it is: nothing on its stack may stand in a line then. */
-    if (!waiter->fut->loop->closing)
-        aio__list_append(line, &waiter->link);
+    aio__list_append(line, &waiter->link);
     err = aio_await(waiter->fut, NULL);
     aio__list_remove(&waiter->link);
     return err;

@@ -171,9 +171,12 @@ size_t aio_as_completed_left(const aio_as_completed *it)
 static int wait_for_arrival(aio_as_completed *it)
 {
     while (it->line_head == it->line_tail) {
-        struct getter getter = {.fut = aio_future_new(it->loop)};
+        struct getter getter;
         int err;
 
+        if (AIO__UNLIKELY(it->loop->closing))
+            return aio__task_refuse(aio__running_task());
+        getter.fut = aio_future_new(it->loop);
         if (getter.fut == NULL)
             return AIO_ENOMEM;
         aio__list_append(&it->getters, &getter.link);

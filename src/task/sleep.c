@@ -36,6 +36,8 @@ static int sleep_until(struct aio__task *task, uint64_t when_ns)
     };
     int err;
 
+    if (AIO__UNLIKELY(loop->closing))
+        return aio__task_refuse(task);
     aio__future_init(&sleep.fut, loop, &sleep_ops);
     err = aio__timer_start(loop, &sleep.timer, when_ns);
     if (err < 0)

@@ -37,8 +37,7 @@ struct aio__task *aio__no_running_task(void)
     return NULL;
 }
 
-/* The loop is being closed: the task is to unwind. */
-static int refuse(struct aio__task *task)
+int aio__task_refuse(struct aio__task *task)
 {
     aio_loop *loop = task->fut.loop;
 
@@ -80,8 +79,7 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
 {
     aio_loop *loop = task->fut.loop;
 
-    if (AIO__UNLIKELY(loop->closing))
-        return refuse(task);
+    assert(!loop->closing);
     task->waiting = fut;
     aio__future_add_waiter(fut, &task->strand.ready);
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
@@ -91,7 +89,7 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
     if (AIO__UNLIKELY(loop->closing)) {
         /* Unwound, not woken: others may hold the future longer than the task lives. */
         aio__future_remove_waiter(fut, &task->strand.ready);
-        return refuse(task);
+        return aio__task_refuse(task);
     }
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
         return cancel_outcome(task, fut);
@@ -103,11 +101,11 @@ int aio__task_yield(struct aio__task *task)
     aio_loop *loop = task->fut.loop;
 
     if (AIO__UNLIKELY(loop->closing))
-        return refuse(task);
+        return aio__task_refuse(task);
     aio__loop_queue(loop, &task->strand.ready);
     aio__strand_suspend(loop);
     if (AIO__UNLIKELY(loop->closing))
-        return refuse(task);
+        return aio__task_refuse(task);
     if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
         return throw_cancel(task);
     return 0;
@@ -139,6 +137,8 @@ int aio_await(aio_future *fut, void **ret_value)
         return await_wrongly(task, "Task got Future attached to a different loop");
     if (AIO__UNLIKELY(fut == &task->fut))
         return await_wrongly(task, "Task cannot await on itself");
+    if (AIO__UNLIKELY(task->fut.loop->closing))
+        return aio__task_refuse(task);
 
     fut->refs++;
     err = aio__task_wait(task, fut);
@@ -305,19 +305,17 @@ static const struct aio__strand_ops strand_ops = {
 
 /* --- the end of the loop --------------------------------------------------------------- */
 
-/* Let a task that will never be woken unwind its frames, or give them up. */
+/* Let a task that will never be woken unwind its frames, or give them up: then nobody goes on
+ * where it stands, and its stack stays as it is until the loop's memory goes. */
 static void unwind(struct aio__task *task)
 {
     aio_loop *loop = task->fut.loop;
-    int err = 0;
 
     task->fut.refs++;
     loop->refusals = 0;
     if (task->strand.fiber != NULL)
-        err = aio__strand_run_now(loop, &task->strand);
+        (void)aio__strand_run_now(loop, &task->strand);
     if (aio__future_is_pending(&task->fut)) {
-        if (task->strand.fiber != NULL && err == 0)
-            aio__fiber_abandon(task->strand.fiber);
         aio__future_cancelled(&task->fut, NULL);
         retire(task);
     }

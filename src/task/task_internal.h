@@ -88,9 +88,17 @@ static inline struct aio__task *aio__running_task(void)
 }
 
 /*
+ * The loop is being closed and the task to unwind: whoever would suspend it gives what this gives,
+ * AIO_EGENERATOREXIT, instead. Asked before anything stands on the stack that others could find,
+ * and before anything is held: to a task that goes on trying this does not return.
+ */
+int aio__task_refuse(struct aio__task *task);
+
+/*
  * Suspend the running task until a future is done, which somebody else must keep referenced. The
- * future is of the task's loop and pending. 0: it is done, and its outcome is to be asked; or
- * a code that is raised instead of the outcome: AIO_ECANCELLED, AIO_EGENERATOREXIT.
+ * future is pending, and of the task's loop, which is not being closed. 0: it is done, and its
+ * outcome is to be asked; or a code that is raised instead of the outcome: AIO_ECANCELLED,
+ * AIO_EGENERATOREXIT.
  */
 int aio__task_wait(struct aio__task *task, aio_future *fut);
 

@@ -296,6 +296,8 @@ static int wait_for_children(aio_taskgroup *group, aio_exception **cancel)
     while (!aio__list_empty(&group->children)) {
         int err;
 
+        if (AIO__UNLIKELY(group->loop->closing))
+            return aio__task_refuse(group->parent);
         aio__future_init(&on_completed, group->loop, &ops);
         group->on_completed = &on_completed;
         err = aio_await(&on_completed, NULL);

@@ -105,6 +105,8 @@ int aio_wait(aio_future *const *futs, size_t count, double timeout, aio_return_w
     err = check_wait(futs, count, timeout, when);
     if (err < 0)
         return err;
+    if (AIO__UNLIKELY(task->fut.loop->closing))
+        return aio__task_refuse(task);
     wait = count > SIZE_MAX / 16 ? NULL : aio_calloc(1, sizeof(*wait) + count * sizeof(*futs));
     if (wait == NULL)
         return AIO_ENOMEM;
@@ -205,10 +207,14 @@ int aio_wait_for(aio_future *fut, double timeout, void **ret_value)
         return aio__null_future();
     if (isnan(timeout))
         return aio_raise(AIO_EVALUE, "Invalid timeout: NaN (not a number)");
+    if (!aio__is_coroutine(fut) && !aio__future_is_pending(fut))
+        return aio_future_result(fut, ret_value);
+    if (timeout == AIO_FOREVER)
+        return aio_await(fut, ret_value);
+    if (AIO__UNLIKELY(task->fut.loop->closing))
+        return aio__task_refuse(task);
     if (timeout <= 0)
         return wait_for_no_time(task, fut, ret_value);
-    if (timeout == AIO_FOREVER || (!aio__is_coroutine(fut) && !aio__future_is_pending(fut)))
-        return aio_await(fut, ret_value);
 
     limit = aio_timeout_new(timeout);
     if (limit == NULL)
