@@ -71,7 +71,7 @@ int aio_to_thread_with(aio_job_fn fn, void *arg, const aio_job_options *options,
     else if (options != NULL)
         with_context.size = options->size; /* bad: to be refused below */
     with_context.copy_context = true;
-    if (loop != NULL && aio_current_task(loop) == NULL) {
+    if (loop == NULL || aio_current_task(loop) == NULL) {
         if (with_context.arg_destroy != NULL)
             with_context.arg_destroy(arg);
         return aio_raise(AIO_ENOTASK, "aio_to_thread() waits, and needs a task");
