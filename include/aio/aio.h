@@ -30,6 +30,7 @@
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
+#include <aio/pipe.h>
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>

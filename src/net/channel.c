@@ -69,13 +69,17 @@ static void run_end(struct aio__ready *node)
     struct aio__channel *self = aio__container_of(node, struct aio__channel, end);
     aio_protocol *protocol = self->protocol;
     aio__ctx *outer;
-    int code;
+    int code = 0;
 
     if (protocol == NULL)
         return; /* the loop was closed meanwhile */
-    if (self->connected && !self->loop->closed && protocol->ops->connection_lost != NULL) {
+    if (self->connected && !self->loop->closed) {
         outer = aio__net_enter(&self->context);
-        code = protocol->ops->connection_lost(protocol, self->lost_with);
+        if (self->ops->ending != NULL)
+            self->ops->ending(self);
+        protocol = self->protocol; /* which that may have switched */
+        if (protocol->ops->connection_lost != NULL)
+            code = protocol->ops->connection_lost(protocol, self->lost_with);
         aio__net_leave(outer);
         if (code < 0)
             aio__loop_callback_failed(self->loop, code, NULL);

@@ -19,6 +19,8 @@ struct aio__channel_ops {
     size_t size; /* of the object, from the loop's pool */
     /* The fd is ready, in the context of the connection; not called once it is lost. */
     void (*ready)(struct aio__channel *self, int events);
+    /* connection_lost comes next; may be NULL. */
+    void (*ending)(struct aio__channel *self);
     /* Let go of what is buffered. */
     void (*clear)(struct aio__channel *self);
     /* What to watch for once connection_made was called, unless it is closing or paused. */
