@@ -14,6 +14,7 @@
 #include <aio/condition.h>
 #include <aio/connect.h>
 #include <aio/context.h>
+#include <aio/datagram.h>
 #include <aio/dns.h>
 #include <aio/embed.h>
 #include <aio/error.h>
@@ -29,11 +30,13 @@
 #include <aio/log.h>
 #include <aio/loop.h>
 #include <aio/memory.h>
+#include <aio/pipe.h>
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
 #include <aio/signal.h>
 #include <aio/server.h>
+#include <aio/sock.h>
 #include <aio/stack.h>
 #include <aio/stream.h>
 #include <aio/subprocess.h>

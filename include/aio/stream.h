@@ -13,6 +13,8 @@
 #ifndef AIO_STREAM_H
 #define AIO_STREAM_H
 
+#include <aio/connect.h>
+#include <aio/server.h>
 #include <aio/task.h>
 #include <aio/transport.h>
 
@@ -264,6 +266,58 @@ AIO_API const void *aio_stream_writer_get_extra_info(const aio_stream_writer *wr
                                                      const char *name);
 /** The transport, borrowed.   asyncio: StreamWriter.transport   Since: 0.1 */
 AIO_API aio_transport *aio_stream_writer_transport(const aio_stream_writer *writer);
+/** @} */
+
+/** @name Connections
+ *  Each suspends and can be cancelled as the call of connect.h or server.h that it is made of. @{ */
+
+/**
+ * Connect by TCP.
+ *
+ * @param[out] ret_reader  Returned: aio_stream_reader_unref() it.
+ * @param[out] ret_writer  Returned: aio_stream_writer_unref() it.
+ * @return 0, or a code of aio_loop_create_connection(); then nothing is left open.
+ * asyncio: asyncio.open_connection(host, port)                   Since: 0.1
+ */
+AIO_API int aio_open_connection(const char *host, int port, aio_stream_reader **ret_reader,
+                                aio_stream_writer **ret_writer) AIO_MUST_CHECK;
+/** The same with options, which are borrowed. @param limit  Of the reader; 0: AIO_STREAM_LIMIT.
+ *  asyncio: asyncio.open_connection()   Since: 0.1 */
+AIO_API int aio_open_connection_with(const aio_connect_options *options, size_t limit,
+                                     aio_stream_reader **ret_reader,
+                                     aio_stream_writer **ret_writer) AIO_MUST_CHECK;
+/** Connect to a unix socket. asyncio: asyncio.open_unix_connection(path)   Since: 0.1 */
+AIO_API int aio_open_unix_connection(const char *path, aio_stream_reader **ret_reader,
+                                     aio_stream_writer **ret_writer) AIO_MUST_CHECK;
+/** The same with options.   asyncio: asyncio.open_unix_connection()   Since: 0.1 */
+AIO_API int aio_open_unix_connection_with(const aio_unix_connect_options *options, size_t limit,
+                                          aio_stream_reader **ret_reader,
+                                          aio_stream_writer **ret_writer) AIO_MUST_CHECK;
+
+/**
+ * Serve streams by TCP: @p client runs in a task of its own for each connection.
+ *
+ * @param arg   Borrowed while there are the server or clients.
+ * @param host  NULL: all interfaces.
+ * @param[out] ret_server  Returned: aio_server_unref() it.
+ * @return 0, AIO_EVALUE without a client, or a code of aio_loop_create_server().
+ * asyncio: asyncio.start_server(client_connected_cb, host, port)   Since: 0.1
+ */
+AIO_API int aio_start_server(aio_client_connected_fn client, void *arg, const char *host, int port,
+                             aio_server **ret_server) AIO_MUST_CHECK;
+/** The same with options, which are borrowed. @param limit  Of the readers; 0: AIO_STREAM_LIMIT.
+ *  asyncio: asyncio.start_server()   Since: 0.1 */
+AIO_API int aio_start_server_with(aio_client_connected_fn client, void *arg,
+                                  const aio_server_options *options, size_t limit,
+                                  aio_server **ret_server) AIO_MUST_CHECK;
+/** Serve streams at a unix socket.
+ *  asyncio: asyncio.start_unix_server(client_connected_cb, path)   Since: 0.1 */
+AIO_API int aio_start_unix_server(aio_client_connected_fn client, void *arg, const char *path,
+                                  aio_server **ret_server) AIO_MUST_CHECK;
+/** The same with options.   asyncio: asyncio.start_unix_server()   Since: 0.1 */
+AIO_API int aio_start_unix_server_with(aio_client_connected_fn client, void *arg,
+                                       const aio_unix_server_options *options, size_t limit,
+                                       aio_server **ret_server) AIO_MUST_CHECK;
 /** @} */
 
 AIO_END_DECLS

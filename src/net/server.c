@@ -46,6 +46,7 @@ struct aio_server {
     aio_loop *loop;
     aio_protocol_factory_fn factory;
     void *arg;
+    bool owns_arg; /* arg goes with the server */
     int backlog;
     bool serving;
     bool closed;
@@ -83,6 +84,8 @@ void aio_server_unref(aio_server *server)
         return;
     loop = server->loop;
     aio__ctx_release(server->context);
+    if (server->owns_arg)
+        aio_free(server->arg);
     aio_free(server);
     aio__loop_disown(loop);
 }
@@ -134,6 +137,11 @@ aio_server *aio__server_new(aio_loop *loop, aio_protocol_factory_fn factory, voi
     aio__list_init(&server->clients);
     aio__list_init(&server->line);
     return server;
+}
+
+void aio__server_own_arg(aio_server *server)
+{
+    server->owns_arg = true;
 }
 
 /* --- accepting ------------------------------------------------------------------------- */

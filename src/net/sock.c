@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sock.c - suspending calls on sockets that the program owns
+ *
+ * Each tries, waits until the socket is ready if it would block, and tries again: in the task, so
+ * that a task which is cancelled between the readiness and its step has taken nothing (S32).
+ *
+ * Thread: the loop's.
+ */
+#include "net/connection.h"
+
+#include <aio/error.h>
+#include <aio/sock.h>
+#include <aio/task.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+
+/* --- checks ---------------------------------------------------------------------------- */
+
+static int check_call(aio_loop **loop, int sock)
+{
+    aio_loop *running = aio_get_running_loop();
+    int flags;
+
+    if (running == NULL)
+        return AIO_ENOLOOP;
+    if (*loop == NULL)
+        *loop = running;
+    if (aio_current_task(running) == NULL)
+        return aio_raise(AIO_ENOTASK, "only a task can wait for a socket");
+    if (*loop != running)
+        return aio_raise(AIO_ERUNTIME, "the loop is not the running one");
+    if (!aio_loop_get_debug(running))
+        return 0;
+    flags = fcntl(sock, F_GETFL);
+    return flags >= 0 && !(flags & O_NONBLOCK)
+               ? aio_raise(AIO_EVALUE, "the socket must be non-blocking")
+               : 0;
+}
+
+/* A call has failed: 0 once it is to be tried again, or a raised code. */
+static int wait_or_raise(aio_loop *loop, int sock, bool writing)
+{
+    if (errno == EINTR)
+        return 0;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return aio_raise(-errno, "%s", aio_strerror(-errno));
+    return aio__wait_fd(loop, sock, writing);
+}
+
+/* --- receiving ------------------------------------------------------------------------- */
+
+int aio_loop_sock_recvfrom(aio_loop *loop, int sock, void *data, size_t size, aio_sockname *from,
+                           size_t *ret_size)
+{
+    bool named = from != NULL && from->name != NULL;
+    int err = check_call(&loop, sock);
+
+    while (err == 0) {
+        socklen_t length = named ? from->size : 0;
+        ssize_t got =
+            recvfrom(sock, data, size, 0, named ? from->name : NULL, named ? &length : NULL);
+
+        if (got >= 0) {
+            if (named)
+                from->size = length;
+            *ret_size = (size_t)got;
+            return 0;
+        }
+        err = wait_or_raise(loop, sock, false);
+    }
+    return err;
+}
+
+int aio_loop_sock_recv(aio_loop *loop, int sock, void *data, size_t size, size_t *ret_size)
+{
+    return aio_loop_sock_recvfrom(loop, sock, data, size, NULL, ret_size);
+}
+
+/* --- sending --------------------------------------------------------------------------- */
+
+int aio_loop_sock_sendall(aio_loop *loop, int sock, const void *data, size_t size)
+{
+    const char *rest = data;
+    int err = check_call(&loop, sock);
+
+    while (err == 0 && size > 0) {
+        ssize_t sent = send(sock, rest, size, MSG_NOSIGNAL);
+
+        if (sent >= 0) {
+            rest += sent;
+            size -= (size_t)sent;
+        } else {
+            err = wait_or_raise(loop, sock, true);
+        }
+    }
+    return err;
+}
+
+int aio_loop_sock_sendto(aio_loop *loop, int sock, const void *data, size_t size,
+                         const aio_sockname *to, size_t *ret_size)
+{
+    const struct sockaddr *name = to == NULL ? NULL : to->name;
+    int err = check_call(&loop, sock);
+
+    while (err == 0) {
+        ssize_t sent = sendto(sock, data, size, MSG_NOSIGNAL, name, name == NULL ? 0 : to->size);
+
+        if (sent >= 0) {
+            if (ret_size != NULL)
+                *ret_size = (size_t)sent;
+            return 0;
+        }
+        err = wait_or_raise(loop, sock, true);
+    }
+    return err;
+}
+
+/* --- connections ----------------------------------------------------------------------- */
+
+int aio_loop_sock_connect(aio_loop *loop, int sock, const aio_sockname *to)
+{
+    int err = check_call(&loop, sock);
+
+    if (err < 0)
+        return err;
+    if (to == NULL || to->name == NULL)
+        return aio_raise(AIO_EVALUE, "no address given");
+    return aio__connect_fd(loop, sock, to->name, to->size);
+}
+
+int aio_loop_sock_accept(aio_loop *loop, int sock, aio_sockname *from, int *ret_sock)
+{
+    bool named = from != NULL && from->name != NULL;
+    int err = check_call(&loop, sock);
+
+    while (err == 0) {
+        socklen_t length = named ? from->size : 0;
+        int fd = accept4(sock, named ? from->name : NULL, named ? &length : NULL,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            if (named)
+                from->size = length;
+            *ret_sock = fd;
+            return 0;
+        }
+        err = wait_or_raise(loop, sock, false);
+    }
+    return err;
+}
