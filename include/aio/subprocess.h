@@ -173,6 +173,7 @@ AIO_API int aio_process_wait(aio_process *process, int *ret_code);
  *         another task does the same, or reads; an error of reading; AIO_EVALUE for NULL.
  * Suspends: unless all is there.   Cancellation point: whenever it suspends.
  * asyncio: Process.communicate()                                 Since: 0.1
+ * Differs: asyncio loses what a cancelled call had collected.
  */
 AIO_API int aio_process_communicate(aio_process *process, const void *input, size_t size,
                                     aio_process_output *ret_output);
