@@ -39,6 +39,7 @@
 #include <aio/task.h>
 #include <aio/taskgroup.h>
 #include <aio/timeout.h>
+#include <aio/tls.h>
 #include <aio/transport.h>
 #include <aio/type.h>
 #include <aio/wait.h>
