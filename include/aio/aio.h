@@ -44,6 +44,7 @@
 #include <aio/taskgroup.h>
 #include <aio/thread_pool.h>
 #include <aio/timeout.h>
+#include <aio/tls.h>
 #include <aio/transport.h>
 #include <aio/type.h>
 #include <aio/wait.h>

@@ -47,6 +47,8 @@ enum {
     AIO_ENOTASK = -10016,               /**< RuntimeError: needs a task, and there is none */
     AIO_ENOLOOP = -10017,               /**< RuntimeError: no running event loop */
     AIO_ECLOSED = -10018,               /**< RuntimeError: the event loop is closed */
+    AIO_ESSL = -10019,                  /**< ssl.SSLError, an OSError */
+    AIO_ESSLCERT = -10020,              /**< ssl.SSLCertVerificationError, an SSLError */
 
     /* Python's common ones */
     AIO_EEXCEPTION = -10100,      /**< Exception, nothing more is known */

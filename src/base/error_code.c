@@ -51,6 +51,8 @@ static const struct code_info asyncio_codes[] = {
     ASYNCIO(AIO_ENOTASK) = {"RuntimeError", AIO_ERUNTIME, "no current task"},
     ASYNCIO(AIO_ENOLOOP) = {"RuntimeError", AIO_ERUNTIME, "no running event loop"},
     ASYNCIO(AIO_ECLOSED) = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
+    ASYNCIO(AIO_ESSL) = {"SSLError", AIO_EOS, "TLS failed"},
+    ASYNCIO(AIO_ESSLCERT) = {"SSLCertVerificationError", AIO_ESSL, "certificate verify failed"},
 };
 
 static const struct code_info python_codes[] = {
@@ -151,7 +153,7 @@ static const struct code_info *info_of(int code)
         return &user_code;
     if (code == AIO_EBASEEXCEPTION)
         return &base_code;
-    if (code <= AIO_ECANCELLED && code >= AIO_ECLOSED)
+    if (code <= AIO_ECANCELLED && code >= AIO_ESSLCERT)
         return &asyncio_codes[AIO_ECANCELLED - code];
     if (code <= AIO_EEXCEPTION && code >= AIO_EOS)
         return &python_codes[AIO_EEXCEPTION - code];

@@ -110,6 +110,8 @@ static void code_has_pythons_name(void **state)
         {AIO_ENOTASK, "RuntimeError"},
         {AIO_ENOLOOP, "RuntimeError"},
         {AIO_ECLOSED, "RuntimeError"},
+        {AIO_ESSL, "SSLError"},
+        {AIO_ESSLCERT, "SSLCertVerificationError"},
         {AIO_EEXCEPTION, "Exception"},
         {AIO_EVALUE, "ValueError"},
         {AIO_ETYPE, "TypeError"},

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls_context.c - who we are and whom we trust
+ *
+ * A thin cover of an SSL_CTX with asyncio's defaults. The system's authorities take tens of
+ * milliseconds to load: one store is loaded for the process when the first client needs it, and
+ * shared by all contexts that have none of their own.
+ *
+ * OpenSSL's queue of errors belongs to the thread. It is emptied before each call whose failure is
+ * looked at.
+ */
+#include "base/list.h"
+#include "net/tls_internal.h"
+
+#include <aio/memory.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct aio_tls_context {
+    _Atomic(size_t) refs;
+    SSL_CTX *native;
+    aio_tls_side side;
+    aio_tls_verify verify;
+    bool check_hostname;
+    _Atomic(bool) has_store; /* authorities of its own, or the system's by now */
+    unsigned char *alpn;     /* as on the wire; owned */
+    unsigned alpn_size;
+    aio_tls_sni_fn choose;
+    void *choose_arg;
+};
+
+/* --- errors ---------------------------------------------------------------------------- */
+
+int aio__tls_raise(const SSL *ssl)
+{
+    unsigned long first = ERR_peek_error(); /* of a file: why the system refused */
+    unsigned long error = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(error);
+    int why = ERR_GET_REASON(error);
+    long verdict = ssl == NULL ? X509_V_OK : SSL_get_verify_result(ssl);
+
+    ERR_clear_error();
+    if (ERR_SYSTEM_ERROR(first) && ERR_GET_REASON(first) != 0)
+        return aio_raise(-ERR_GET_REASON(first), "%s", aio_strerror(-ERR_GET_REASON(first)));
+    if (why == ERR_R_MALLOC_FAILURE)
+        return AIO_ENOMEM;
+    if (why == SSL_R_CERTIFICATE_VERIFY_FAILED && ERR_GET_LIB(error) == ERR_LIB_SSL)
+        return aio_raise(AIO_ESSLCERT, "certificate verify failed: %s",
+                         X509_verify_cert_error_string(verdict));
+    return aio_raise(AIO_ESSL, "%s", reason == NULL ? "unknown error" : reason);
+}
+
+static int need_context(const aio_tls_context *context)
+{
+    return context != NULL ? 0 : aio_raise(AIO_EVALUE, "a TLS context is needed, not NULL");
+}
+
+/* --- life ------------------------------------------------------------------------------ */
+
+static int choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_size,
+                           const unsigned char *offered, unsigned offered_size, void *arg)
+{
+    const aio_tls_context *context = arg;
+    unsigned char *name = NULL;
+
+    (void)ssl;
+    if (SSL_select_next_proto(&name, ret_size, context->alpn, context->alpn_size, offered,
+                              offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK; /* as Python: go on without */
+    *ret_name = name;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int choose_context(SSL *ssl, int *alert, void *arg)
+{
+    aio_tls_context *context = arg;
+    aio_tls_context **chosen = SSL_get_app_data(ssl);
+    aio_tls_context *other;
+
+    if (context->choose == NULL)
+        return SSL_TLSEXT_ERR_OK;
+    other = context->choose(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), context,
+                            context->choose_arg);
+    if (other == NULL) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    if (other != context && SSL_set_SSL_CTX(ssl, other->native) == NULL) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    aio_tls_context_unref(*chosen);
+    *chosen = aio_tls_context_ref(other);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* A key with a passphrase: there is nobody to ask. */
+static int no_passphrase(char *buffer, int size, int writing, void *arg)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
+}
+
+static bool set_up(aio_tls_context *context)
+{
+    static const unsigned char id[] = "aioc";
+    SSL_CTX *native =
+        SSL_CTX_new(context->side == AIO_TLS_CLIENT ? TLS_client_method() : TLS_server_method());
+
+    context->native = native;
+    if (native == NULL || SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_session_id_context(native, id, sizeof(id) - 1) != 1)
+        return false;
+    /* An end without close_notify is an end, as for Python. */
+    SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                    SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                 SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_default_passwd_cb(native, no_passphrase);
+    if (context->side == AIO_TLS_SERVER) {
+        SSL_CTX_set_tlsext_servername_callback(native, choose_context);
+        SSL_CTX_set_tlsext_servername_arg(native, context);
+    }
+    return true;
+}
+
+aio_tls_context *aio_tls_context_new(aio_tls_side side)
+{
+    aio_tls_context *context = aio_calloc(1, sizeof(*context));
+
+    if (context == NULL)
+        return NULL;
+    atomic_init(&context->refs, 1);
+    atomic_init(&context->has_store, false);
+    context->side = side;
+    context->check_hostname = side == AIO_TLS_CLIENT;
+    context->verify = side == AIO_TLS_CLIENT ? AIO_TLS_VERIFY_REQUIRED : AIO_TLS_VERIFY_NONE;
+    ERR_clear_error();
+    if (set_up(context))
+        return context;
+    ERR_clear_error();
+    aio_tls_context_unref(context);
+    return NULL;
+}
+
+aio_tls_context *aio_tls_context_ref(aio_tls_context *context)
+{
+    if (context != NULL)
+        atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
+    return context;
+}
+
+void aio_tls_context_unref(aio_tls_context *context)
+{
+    if (context == NULL || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    SSL_CTX_free(context->native);
+    aio_free(context->alpn);
+    aio_free(context);
+}
+
+void *aio_tls_context_native(aio_tls_context *context)
+{
+    return context == NULL ? NULL : context->native;
+}
+
+/* --- certificates ---------------------------------------------------------------------- */
+
+int aio_tls_context_load_cert_chain(aio_tls_context *context, const char *cert_file,
+                                    const char *key_file)
+{
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if (cert_file == NULL)
+        return aio_raise(AIO_EVALUE, "a file of certificates is needed, not NULL");
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(context->native, cert_file) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context->native, key_file == NULL ? cert_file : key_file,
+                                    SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context->native) != 1)
+        return aio__tls_raise(NULL);
+    return 0;
+}
+
+static X509_STORE *system_store;
+
+static void load_system_store(void)
+{
+    X509_STORE *store = X509_STORE_new();
+
+    if (store != NULL)
+        (void)X509_STORE_set_default_paths(store); /* without any, nobody is trusted */
+    ERR_clear_error();
+    system_store = store;
+}
+
+static int use_system_store(aio_tls_context *context)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    bool expected = false;
+
+    if (!atomic_compare_exchange_strong(&context->has_store, &expected, true))
+        return 0;
+    (void)pthread_once(&once, load_system_store);
+    if (system_store == NULL)
+        return AIO_ENOMEM;
+    SSL_CTX_set1_cert_store(context->native, system_store);
+    return 0;
+}
+
+/* Authorities are not to be added to the store that all share. */
+static int own_store(aio_tls_context *context)
+{
+    X509_STORE *store;
+
+    if (system_store == NULL || SSL_CTX_get_cert_store(context->native) != system_store)
+        return 0;
+    store = X509_STORE_new();
+    if (store == NULL)
+        return AIO_ENOMEM;
+    SSL_CTX_set_cert_store(context->native, store);
+    return 0;
+}
+
+int aio_tls_context_load_verify_locations(aio_tls_context *context, const char *ca_file,
+                                          const char *ca_dir)
+{
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if (ca_file == NULL && ca_dir == NULL)
+        return aio_raise(AIO_EVALUE, "a file or a directory of authorities is needed");
+    err = own_store(context);
+    if (err < 0)
+        return err;
+    ERR_clear_error();
+    if (SSL_CTX_load_verify_locations(context->native, ca_file, ca_dir) != 1)
+        return aio__tls_raise(NULL);
+    atomic_store(&context->has_store, true);
+    return 0;
+}
+
+/* --- settings -------------------------------------------------------------------------- */
+
+int aio_tls_context_set_verify(aio_tls_context *context, aio_tls_verify verify)
+{
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if ((unsigned)verify > AIO_TLS_VERIFY_REQUIRED)
+        return aio_raise(AIO_EVALUE, "no such verification: %d", (int)verify);
+    context->verify = verify;
+    return 0;
+}
+
+void aio_tls_context_set_check_hostname(aio_tls_context *context, bool check)
+{
+    if (context != NULL)
+        context->check_hostname = check;
+}
+
+int aio_tls_context_set_alpn_protocols(aio_tls_context *context, const char *const *protocols,
+                                       size_t count)
+{
+    unsigned char *wire;
+    size_t size = 0;
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = protocols[i] == NULL ? 0 : strlen(protocols[i]);
+
+        if (length == 0 || length > UCHAR_MAX)
+            return aio_raise(AIO_EVALUE, "ALPN protocols must be 1 to 255 bytes long");
+        size += 1 + length;
+    }
+    wire = aio_malloc(size + 1);
+    if (wire == NULL)
+        return AIO_ENOMEM;
+    aio_free(context->alpn);
+    context->alpn = wire;
+    context->alpn_size = (unsigned)size;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(protocols[i]);
+
+        *wire++ = (unsigned char)length;
+        memcpy(wire, protocols[i], length);
+        wire += length;
+    }
+    if (context->side == AIO_TLS_SERVER)
+        SSL_CTX_set_alpn_select_cb(context->native, choose_protocol, context);
+    else if (SSL_CTX_set_alpn_protos(context->native, context->alpn, context->alpn_size) != 0)
+        return AIO_ENOMEM;
+    return 0;
+}
+
+int aio_tls_context_set_minimum_version(aio_tls_context *context, aio_tls_version version)
+{
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if (version != AIO_TLS_1_2 && version != AIO_TLS_1_3)
+        return aio_raise(AIO_EVALUE, "no such version of TLS: %d", (int)version);
+    (void)SSL_CTX_set_min_proto_version(context->native,
+                                        version == AIO_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    return 0;
+}
+
+void aio_tls_context_set_sni_callback(aio_tls_context *context, aio_tls_sni_fn fn, void *arg)
+{
+    if (context == NULL)
+        return;
+    context->choose = fn;
+    context->choose_arg = arg;
+}
+
+/* --- a connection ---------------------------------------------------------------------- */
+
+static bool is_address(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* Whom we ask for, and whose certificate it has to be. */
+static bool set_hostname(const aio_tls_context *context, SSL *ssl, const char *host)
+{
+    bool numeric = is_address(host);
+
+    if (!numeric && SSL_set_tlsext_host_name(ssl, aio_constant(host)) != 1)
+        return false;
+    if (!context->check_hostname || context->verify == AIO_TLS_VERIFY_NONE)
+        return true;
+    if (numeric)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1;
+}
+
+static int verify_mode(const aio_tls_context *context)
+{
+    switch (context->verify) {
+    case AIO_TLS_VERIFY_NONE: return SSL_VERIFY_NONE;
+    case AIO_TLS_VERIFY_OPTIONAL: return SSL_VERIFY_PEER;
+    default: return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    }
+}
+
+static bool set_bios(SSL *ssl)
+{
+    BIO *in = BIO_new(BIO_s_mem());
+    BIO *out = BIO_new(BIO_s_mem());
+
+    if (in == NULL || out == NULL) {
+        (void)BIO_free(in);
+        (void)BIO_free(out);
+        return false;
+    }
+    SSL_set_bio(ssl, in, out);
+    return true;
+}
+
+int aio__tls_new_ssl(aio_tls_context *context, const char *server_hostname,
+                     aio_tls_context **chosen, SSL **ret_ssl)
+{
+    bool is_client = context->side == AIO_TLS_CLIENT;
+    SSL *ssl;
+    int err = 0;
+
+    if (is_client && context->check_hostname && context->verify != AIO_TLS_VERIFY_NONE &&
+        (server_hostname == NULL || *server_hostname == '\0'))
+        return aio_raise(AIO_EVALUE, "check_hostname requires server_hostname");
+    if (!is_client && server_hostname != NULL)
+        return aio_raise(AIO_EVALUE, "server_hostname can only be specified in client mode");
+    if (context->verify != AIO_TLS_VERIFY_NONE)
+        err = use_system_store(context);
+    if (err < 0)
+        return err;
+    ERR_clear_error();
+    ssl = SSL_new(context->native);
+    if (ssl == NULL)
+        return AIO_ENOMEM;
+    SSL_set_verify(ssl, verify_mode(context), NULL);
+    if (!set_bios(ssl) ||
+        (server_hostname != NULL && !set_hostname(context, ssl, server_hostname))) {
+        err = aio__tls_raise(NULL);
+        SSL_free(ssl);
+        return err;
+    }
+    SSL_set_app_data(ssl, chosen);
+    if (is_client)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
+    *ret_ssl = ssl;
+    return 0;
+}
