@@ -34,8 +34,8 @@
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
-#include <aio/signal.h>
 #include <aio/server.h>
+#include <aio/signal.h>
 #include <aio/sock.h>
 #include <aio/stack.h>
 #include <aio/stream.h>

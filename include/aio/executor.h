@@ -191,61 +191,6 @@ AIO_API int aio_executor_get_stats(aio_executor *executor, aio_executor_stats *r
 AIO_API int aio_loop_get_executor_stats(aio_loop *loop, aio_executor_stats *ret_stats);
 /** @} */
 
-/** @name Map
- *  The same function on many arguments, results in the order of the arguments. @{ */
-
-typedef struct aio_map aio_map;
-
-/** Gives the next argument, or AIO_ESTOP at the end. Called in the thread that iterates. */
-typedef int (*aio_map_source_fn)(void *source, void **ret_arg);
-
-/** How a map works. */
-typedef struct aio_map_options {
-    size_t size;       /**< sizeof(aio_map_options) */
-    double timeout;    /**< seconds from the call of map until each result has to be there */
-    size_t chunksize;  /**< arguments for one job; pays where jobs are small and far away. 0: 1 */
-    size_t buffersize; /**< results that may be underway or waiting to be taken; 0: no limit */
-    const aio_job_options *job; /**< for each argument; borrowed for the call. NULL: the defaults */
-} aio_map_options;
-
-/** The defaults: no timeout, one argument a job, all submitted at once. */
-#define AIO_MAP_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_map_options), .timeout = AIO_FOREVER                                    \
-    }
-
-/**
- * Submit fn(args[0]), fn(args[1]), ... and iterate over the results.
- *
- * @param args     @p count of them. What they point to is borrowed as by aio_executor_submit().
- * @param options  Borrowed; NULL: the defaults.
- * @return Returned: aio_map_unref() it, which cancels what has not begun. NULL on failure, as
- *         aio_executor_submit().
- * Suspends: no.   asyncio: concurrent.futures.Executor.map()     Since: 0.1
- */
-AIO_API aio_map *aio_executor_map(aio_executor *executor, aio_job_fn fn, void *const *args,
-                                  size_t count, const aio_map_options *options);
-/** The same with a function that gives the arguments, when they are needed: all inside this call
- *  without a buffersize, else that many ahead of the results. Since: 0.1 */
-AIO_API aio_map *aio_executor_map_from(aio_executor *executor, aio_job_fn fn,
-                                       aio_map_source_fn next_arg, void *source,
-                                       const aio_map_options *options);
-/** End the iteration: cancels what has not begun. NULL is allowed. Since: 0.1 */
-AIO_API void aio_map_unref(aio_map *map);
-AIO_DEFINE_AUTO(aio_map)
-
-/**
- * Block until the next result is there.
- *
- * @param[out] ret_value  Borrowed until the next call. Written on success only. May be NULL.
- * @return 0, AIO_ESTOP at the end, the first error of a job, AIO_ETIMEDOUT, or what @p next_arg or
- *         submitting says. After an error there are no more results: the rest is cancelled.
- * Suspends: no (it blocks the thread).   Thread: the one that iterates.
- * asyncio: next() of what map() gives                            Since: 0.1
- */
-AIO_API int aio_map_next(aio_map *map, void **ret_value);
-/** @} */
-
 /** @name Executors of one's own
  *  An executor begins with a struct aio_executor, and gets each job as an aio_job, which is its
  *  own until it gives it to one of the functions below. The example loop_executor runs jobs in
