@@ -22,6 +22,7 @@
 
 #include <aio/memory.h>
 #include <aio/task.h>
+#include <assert.h>
 #include <string.h>
 
 const struct aio__future_ops aio__future_plain = {.name = "Future", .size = sizeof(aio_future)};
@@ -280,6 +281,7 @@ static void wake_all(aio_future *fut)
 
     if (last == NULL)
         return;
+    assert(fut->loop != NULL); /* a coroutine object has nobody waiting */
     first = last->next;
     last->next = NULL;
     fut->last = NULL;

@@ -134,6 +134,7 @@ static void report_with_source(aio_loop *loop, aio_exception_context *context)
              loop->strand_ops->place(context->future, place, sizeof(place)) != 0)
         context->source = place;
     aio_loop_call_exception_handler(loop, context);
+    context->source = NULL; /* it ends here */
     aio_free(stack);
 }
 

@@ -19,6 +19,7 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #ifdef __linux__
@@ -259,6 +260,7 @@ static int add_watcher(aio_loop *loop, int fd, bool writer, aio_callback_fn fn, 
     if (err < 0)
         return err;
 
+    assert(watch != NULL);
     watcher = writer ? &watch->writer : &watch->reader;
     if (watcher->active)
         deactivate(watcher);

@@ -185,7 +185,7 @@ int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
 
 int aio__check_stream_socket(int fd, int family)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof(int);
     int type = 0;
 

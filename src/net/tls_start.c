@@ -8,6 +8,7 @@
 #include "net/tls_internal.h"
 
 #include <aio/task.h>
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static int make_tls(aio_loop *loop, aio_protocol *app, aio_tls_context *context,
                     const aio_tls_options *options, struct aio__tls **ret_self)
 {
     static const aio_tls_options defaults = AIO_TLS_OPTIONS_INIT;
-    struct aio__tls *self;
+    struct aio__tls *self = NULL;
     int err;
 
     if (options == NULL)
@@ -88,7 +89,7 @@ static int make_tls(aio_loop *loop, aio_protocol *app, aio_tls_context *context,
 aio_protocol *aio_tls_protocol_new(aio_loop *loop, aio_protocol *protocol, aio_tls_context *context,
                                    const aio_tls_options *options)
 {
-    struct aio__tls *self;
+    struct aio__tls *self = NULL;
     int err;
 
     loop = aio__loop_or_current(loop);
@@ -96,7 +97,10 @@ aio_protocol *aio_tls_protocol_new(aio_loop *loop, aio_protocol *protocol, aio_t
         return aio__failed(AIO_ENOLOOP);
     err = loop->closed ? aio_raise(AIO_ECLOSED, "Event loop is closed")
                        : make_tls(loop, protocol, context, options, &self);
-    return err < 0 ? aio__failed(err) : &self->below;
+    if (err < 0)
+        return aio__failed(err);
+    assert(self != NULL);
+    return &self->below;
 }
 
 /* May the transport become the lower part of another? */
@@ -117,7 +121,7 @@ int aio_loop_start_tls(aio_loop *loop, aio_transport *transport, aio_protocol *p
                        aio_transport **ret_transport)
 {
     aio_future *waiter;
-    struct aio__tls *self;
+    struct aio__tls *self = NULL;
     int err;
 
     loop = aio__loop_or_current(loop);
@@ -135,6 +139,7 @@ int aio_loop_start_tls(aio_loop *loop, aio_transport *transport, aio_protocol *p
     if (err < 0)
         goto drop_waiter;
 
+    assert(self != NULL);
     self->app_state = APP_MADE;
     self->waiter = aio_future_ref(waiter);
     self->lower = aio_transport_ref(transport);

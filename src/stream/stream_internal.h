@@ -116,11 +116,11 @@ struct aio__stream_protocol {
 
 /* The protocol, if it is one of a stream; else NULL. */
 struct aio__stream_protocol *aio__stream_protocol_of(aio_protocol *protocol);
-void aio__stream_protocol_unref(struct aio__stream_protocol *protocol);
+void aio__stream_protocol_unref(struct aio__stream_protocol *self);
 
 /* What writers wait for. */
-int aio__stream_protocol_drain(struct aio__stream_protocol *protocol);
-int aio__stream_protocol_wait_closed(struct aio__stream_protocol *protocol);
+int aio__stream_protocol_drain(struct aio__stream_protocol *self);
+int aio__stream_protocol_wait_closed(struct aio__stream_protocol *self);
 
 /* client.c: a client has connected. 0, or a code for connection_made to return. */
 int aio__stream_client_connected(struct aio__stream_protocol *protocol, aio_transport *transport);
