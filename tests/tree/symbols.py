@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Check what the built library exports, and what it asks of others.
 
-usage: symbols.py [--complete] SHARED_LIBRARY STATIC_LIBRARY INCLUDE_DIR
+usage: symbols.py SHARED_LIBRARY STATIC_LIBRARY HEADER...
 
-With --complete, everything that a public header declares has to be there as well.
+The library exports what its public HEADERs declare, all of it and nothing else.
 
 The prefix aio_ is shared with POSIX asynchronous I/O, whose functions live in libc: a
 library that exports one of their names replaces it for the whole program, and no linker
@@ -59,10 +59,10 @@ def find_library(name):
     return match.group(1) if match else None
 
 
-def declared(include):
+def declared(headers):
     """The functions and objects that public headers declare as exported."""
     names = set()
-    for header in include.rglob('*.h'):
+    for header in headers:
         text = re.sub(r'/\*.*?\*/', ' ', header.read_text(), flags=re.S)
         text = re.sub(r'^\s*#(.*\\\n)*.*$', ' ', text, flags=re.M)
         for declaration in re.findall(r'\bAIO_API\b([^;{]*)', text):
@@ -70,7 +70,7 @@ def declared(include):
     return names
 
 
-def check_exports(library, include, complete):
+def check_exports(library, headers):
     exported = set()
     for name, version, kind in nm(library, '-D', '--defined-only'):
         if name == VERSION and kind == 'A':
@@ -84,9 +84,9 @@ def check_exports(library, include, complete):
             yield f'{name} has the version "{version}" instead of {VERSION}'
     if not exported:
         yield 'nothing is exported'
-    for name in sorted(exported - declared(include)):
+    for name in sorted(exported - declared(headers)):
         yield f'{name} is exported, but no public header declares it'
-    for name in sorted(declared(include) - exported if complete else ()):
+    for name in sorted(declared(headers) - exported):
         yield f'{name} is declared in a public header, but not exported'
     for neighbour in NEIGHBOURS:
         path = find_library(neighbour)
@@ -106,8 +106,9 @@ def check_imports(library):
 
 def check_library(library):
     dynamic = output('readelf', '-dW', str(library))
-    if not re.search(r'\(SONAME\).*\[libaioc\.so\.0\]', dynamic):
-        yield 'the soname is not libaioc.so.0'
+    soname = re.match(r'.*\.so', library.name).group(0) + '.0'
+    if f'[{soname}]' not in dynamic:
+        yield f'the soname is not {soname}'
     if not re.search(r'\(FLAGS(_1)?\).*\bNOW\b', dynamic):
         yield 'calls are bound lazily: linked without -z now'
     # One entry is the compiler's own frame_dummy.
@@ -126,10 +127,8 @@ def check_archive(archive):
 
 
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != '--complete']
-    library, archive, include = map(pathlib.Path, arguments)
-    complete = '--complete' in sys.argv
-    failures = [*check_exports(library, include, complete), *check_imports(library),
+    library, archive, *headers = map(pathlib.Path, sys.argv[1:])
+    failures = [*check_exports(library, headers), *check_imports(library),
                 *check_library(library), *check_archive(archive)]
     for failure in failures:
         print(failure)
