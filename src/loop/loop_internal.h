@@ -117,6 +117,7 @@ struct aio_loop {
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
+    unsigned polls_over; /* with more idle stacks than it may have */
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
