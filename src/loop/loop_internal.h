@@ -150,6 +150,7 @@ struct aio_loop {
     int alarm_fd;           /* -1: none */
     uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
     uint64_t timers_ran_ns; /* now_ns when timers were due last */
+    unsigned timers_ran;    /* and how many these were */
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
