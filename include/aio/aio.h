@@ -34,6 +34,7 @@
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
+#include <aio/sendfile.h>
 #include <aio/server.h>
 #include <aio/signal.h>
 #include <aio/sock.h>
