@@ -39,6 +39,7 @@
 #include <aio/signal.h>
 #include <aio/sock.h>
 #include <aio/stack.h>
+#include <aio/staggered.h>
 #include <aio/stream.h>
 #include <aio/subprocess.h>
 #include <aio/task.h>
