@@ -45,6 +45,7 @@ struct pool {
     size_t idle;
     size_t queued;
     size_t running;
+    bool is_waking; /* a thread was woken for the queue, and has not looked yet */
     unsigned last_number;
     uint64_t submitted, completed, cancelled;
     bool is_shut;
@@ -148,6 +149,19 @@ static bool initialize(struct worker *worker)
     return false;
 }
 
+/*
+ * Wake a thread if there is a job for one, with the lock held. One at a time: who is woken wakes
+ * the next before it begins. Threads that work off short jobs one after the other then find the
+ * next one without anybody being woken for it, which costs more than such a job.
+ */
+static void wake_one(struct pool *pool)
+{
+    if (pool->is_waking || pool->queued == 0 || pool->idle == 0)
+        return;
+    pool->is_waking = true;
+    (void)pthread_cond_signal(&pool->work);
+}
+
 /* The next job, with the lock held; NULL: there will be none. */
 static aio_job *next_job(struct worker *worker)
 {
@@ -162,6 +176,9 @@ static aio_job *next_job(struct worker *worker)
         pool->idle++;
         (void)pthread_cond_wait(&pool->work, &pool->lock);
         pool->idle--;
+        pool->is_waking = false;
+        job = take(pool);
+        wake_one(pool);
     }
     return job;
 }
@@ -288,7 +305,7 @@ static int place(struct pool *pool, aio_job *job)
 
     if (pool->queued < pool->idle) {
         enqueue(pool, job);
-        (void)pthread_cond_signal(&pool->work);
+        wake_one(pool);
         return 0;
     }
     if (pool->threads == pool->max_threads) {
