@@ -65,6 +65,13 @@ static int nothing(void *arg)
     return 0;
 }
 
+static int done_callback(aio_future *fut, void *arg)
+{
+    (void)fut;
+    (void)arg;
+    return 0;
+}
+
 static int coroutine(void *arg, void **ret_result)
 {
     (void)arg;
