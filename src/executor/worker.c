@@ -115,13 +115,7 @@ static int decode_arg(struct call *call, void *bytes, size_t size)
 
 /* --- running it -------------------------------------------------------------------------- */
 
-/* What is to be replied; owned. */
-struct outcome {
-    void *bytes;
-    size_t size;
-};
-
-static int encode_result(const struct call *call, void *value, struct outcome *outcome)
+static int encode_result(const struct call *call, void *value, struct aio__outcome *outcome)
 {
     if (call->result_codec != NULL)
         return call->result_codec->encode(call->result_codec, value, &outcome->bytes,
@@ -132,7 +126,7 @@ static int encode_result(const struct call *call, void *value, struct outcome *o
                                 "result_codec");
 }
 
-static int run_job(const struct call *call, struct outcome *outcome)
+static int run_job(const struct call *call, struct aio__outcome *outcome)
 {
     void *value = NULL;
     int code = call->fn(call->arg, &value);
@@ -152,7 +146,7 @@ static int initialize(const struct call *call)
     return initializer == NULL ? 0 : initializer(call->arg);
 }
 
-static int obey(const struct aio__request *request, void *bytes, struct outcome *outcome)
+int aio__worker_obey(const struct aio__request *request, void *bytes, struct aio__outcome *outcome)
 {
     struct call call = {0};
     int code = find_call(request, &call);
@@ -169,7 +163,7 @@ static int obey(const struct aio__request *request, void *bytes, struct outcome 
 
 /* --- getting and replying ---------------------------------------------------------------- */
 
-static int reply(int fd, int code, struct outcome *outcome)
+static int reply(int fd, int code, struct aio__outcome *outcome)
 {
     struct aio__reply head;
     struct aio__outgoing out = {.head = &head, .head_size = sizeof(head)};
@@ -186,7 +180,7 @@ static int reply(int fd, int code, struct outcome *outcome)
 }
 
 /* Without memory for all that is to be told, the code is. */
-static void pack_error(int code, struct outcome *outcome)
+static void pack_error(int code, struct aio__outcome *outcome)
 {
     aio_exception *error = aio_error_catch(code);
 
@@ -197,14 +191,14 @@ static void pack_error(int code, struct outcome *outcome)
 static int serve_one(int fd)
 {
     struct aio__incoming in = {0};
-    struct outcome outcome = {0};
+    struct aio__outcome outcome = {0};
     int code = aio__receive(fd, &in, sizeof(in.head.request), 0);
 
     if (code < 0) {
         aio_free(in.bytes);
         return code;
     }
-    code = in.is_lost ? AIO_ENOMEM : obey(&in.head.request, in.bytes, &outcome);
+    code = in.is_lost ? AIO_ENOMEM : aio__worker_obey(&in.head.request, in.bytes, &outcome);
     if (code < 0)
         pack_error(code, &outcome);
     aio__error_forget(); /* what was raised and not returned */
