@@ -16,10 +16,8 @@
 #include <aio/executor.h>
 #include <aio/memory.h>
 #include <aio/process_pool.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -206,14 +204,10 @@ static int serve_one(int fd)
     return reply(fd, code, &outcome);
 }
 
-static _Noreturn void serve(int fd)
+static void serve(int fd)
 {
-    int err;
-
-    do
-        err = serve_one(fd);
-    while (err >= 0);
-    exit(err == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE);
+    while (serve_one(fd) >= 0)
+        continue;
 }
 
 /* --- becoming one ------------------------------------------------------------------------ */
@@ -230,15 +224,17 @@ static bool is_worker(int argc, char **argv)
     return fstat(AIO__WORKER_FD, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
-void aio_process_worker_main(int argc, char **argv)
+bool aio_process_worker_main(int argc, char **argv)
 {
     static char buffer[65536]; /* a line of this length is written at once */
 
     if (argc > 0)
         program_name = argv[0];
     if (!is_worker(argc, argv))
-        return;
+        return false;
     (void)fcntl(AIO__WORKER_FD, F_SETFD, FD_CLOEXEC);
     (void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
     serve(AIO__WORKER_FD);
+    program_name = NULL; /* whoever goes on all the same starts no workers that do so as well */
+    return true;
 }

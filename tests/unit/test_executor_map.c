@@ -513,6 +513,7 @@ int main(int argc, char **argv)
         IN_PROCESSES(map_in_processes_refuses_what_cannot_be_sent),
     };
 
-    aio_process_worker_main(argc, argv);
+    if (aio_process_worker_main(argc, argv))
+        return EXIT_SUCCESS;
     return RUN_TESTS(tests, NULL, NULL);
 }
