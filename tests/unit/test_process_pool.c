@@ -593,6 +593,29 @@ static void worker_has_no_descriptor_of_the_program(void **state)
     finish(pool);
 }
 
+static int read_input(void *arg, void **ret_result)
+{
+    *ret_result = (void *)(intptr_t)getchar();
+    return 0;
+}
+
+static void worker_reads_nothing_of_what_is_for_the_program(void **state)
+{
+    aio_executor *pool = make(1);
+    int input = dup(STDIN_FILENO);
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(result_of(submit(pool, read_input, 0)), EOF);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    close(input);
+    close(fds[0]);
+    close(fds[1]);
+    finish(pool);
+}
+
 static int blocks_usr1(void *arg, void **ret_result)
 {
     sigset_t mask;
@@ -1193,6 +1216,7 @@ int main(int argc, char **argv)
         TEST(job_cancelled_before_it_begins_is_never_run),
         TEST(worker_is_replaced_after_so_many_jobs),
         TEST(worker_has_no_descriptor_of_the_program),
+        TEST(worker_reads_nothing_of_what_is_for_the_program),
         TEST(worker_has_the_signal_mask_of_who_started_the_pool),
         TEST(initializer_runs_once_in_each_worker_before_its_jobs),
         TEST(initializer_argument_may_have_a_codec),
