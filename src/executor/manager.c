@@ -35,9 +35,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Milliseconds: a worker that has not begun by then never will; one that is to end has so long
- * after SIGTERM. */
-enum { START_LIMIT = 60000, END_LIMIT = 1000 };
+int aio__worker_start_limit = 60000;
+
+/* Milliseconds that a worker has between SIGTERM and SIGKILL. */
+enum { END_LIMIT = 1000 };
 
 enum { EVENTS = 64 };
 
@@ -113,6 +114,11 @@ static void set_state(pool_t *pool, struct worker *worker, enum state state)
     pool->idle_count += (state == IDLE) - (worker->state == IDLE);
     worker->state = state;
     unlock(pool);
+}
+
+static bool owes_reply(const struct worker *worker)
+{
+    return worker->state == STARTING || worker->state == BUSY;
 }
 
 static void leave(pool_t *pool, struct worker *worker)
@@ -266,7 +272,7 @@ static int start_worker(pool_t *pool)
         discard(worker);
         return aio_raise(err, "%s", aio_strerror(err));
     }
-    worker->deadline = now_ms() + START_LIMIT;
+    worker->deadline = now_ms() + aio__worker_start_limit;
     lock(pool);
     aio__list_append(&pool->workers, &worker->link);
     pool->worker_count++;
@@ -350,9 +356,9 @@ static void finish(aio_job *job, struct aio__incoming *in)
     aio_free(in->bytes);
 }
 
-static void initializer_failed(pool_t *pool, struct worker *worker)
+static void initializer_failed(pool_t *pool, struct aio__incoming *in)
 {
-    aio_exception *cause = error_of(&worker->process.in);
+    aio_exception *cause = error_of(in);
     aio_exception *error;
     int code = aio_exception_code(cause);
 
@@ -369,34 +375,39 @@ static void initializer_failed(pool_t *pool, struct worker *worker)
 
 /* The worker gets its next job before anybody hears of the last one's end, so that it works
  * meanwhile. */
-static void job_is_done(pool_t *pool, struct worker *worker)
+static void job_is_done(pool_t *pool, struct worker *worker, struct aio__incoming *in)
 {
-    struct aio__incoming in = worker->process.in;
     aio_job *job = take_back(pool, worker);
 
-    worker->process.in.bytes = NULL;
     worker->tasks++;
     if (pool->max_tasks != 0 && worker->tasks >= pool->max_tasks)
         leave(pool, worker);
     else
         employ(pool, worker);
-    finish(job, &in);
+    finish(job, in);
 }
 
-static void on_reply(pool_t *pool, struct worker *worker)
+static void worker_has_begun(pool_t *pool, struct worker *worker, struct aio__incoming *in)
 {
-    struct aio__incoming *in = &worker->process.in;
-
-    if (worker->state == BUSY) {
-        job_is_done(pool, worker);
-    } else if (in->head.reply.code < 0) {
-        initializer_failed(pool, worker);
+    if (in->head.reply.code < 0) {
+        initializer_failed(pool, in);
     } else {
-        aio_free(in->bytes);
-        in->bytes = NULL;
         worker->deadline = INT64_MAX;
         employ(pool, worker);
     }
+    aio_free(in->bytes);
+}
+
+/* A reply is complete. What comes next, if anything, is another message, or the end. */
+static void on_reply(pool_t *pool, struct worker *worker)
+{
+    struct aio__incoming in = worker->process.in;
+
+    memset(&worker->process.in, 0, sizeof(worker->process.in));
+    if (worker->state == BUSY)
+        job_is_done(pool, worker, &in);
+    else
+        worker_has_begun(pool, worker, &in);
 }
 
 /* --- the end of a worker ----------------------------------------------------------------- */
@@ -456,8 +467,7 @@ static void on_hang_up(pool_t *pool, struct worker *worker)
 /* What it said before it ended counts. */
 static void on_end(pool_t *pool, struct worker *worker)
 {
-    if ((worker->state == BUSY || worker->state == STARTING) &&
-        aio__worker_receive(&worker->process) == 1)
+    if (owes_reply(worker) && aio__worker_receive(&worker->process) == 1)
         on_reply(pool, worker);
     bury(pool, worker);
 }
@@ -473,9 +483,10 @@ static void on_socket(pool_t *pool, struct worker *worker, uint32_t events)
     if ((events & ~(uint32_t)EPOLLOUT) == 0)
         return;
     got = aio__worker_receive(&worker->process);
-    if (got < 0)
+    /* Who has nothing to reply to has nothing to say but goodbye. */
+    if (got < 0 || (got == 1 && !owes_reply(worker)))
         on_hang_up(pool, worker);
-    else if (got == 1 && worker->state != LEAVING)
+    else if (got == 1)
         on_reply(pool, worker);
 }
 

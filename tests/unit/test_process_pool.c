@@ -7,6 +7,7 @@
  * the tests tell each other beside the pool is in a file that all have mapped.
  */
 #include "base/memory.h"
+#include "executor/manager.h"
 #include "support/allocation.h"
 #include "support/unit.h"
 
@@ -33,6 +34,7 @@
 #define SHARED_NAME "AIOC_TEST_SHARED"
 #define FORGETFUL   "--forgetful"
 #define LEAVING     "--leaving"
+#define LAZY_NAME   "AIOC_TEST_LAZY" /* in the environment of workers that never begin */
 
 struct shared {
     sem_t reached; /* by each job that stops there */
@@ -788,6 +790,18 @@ static void worker_that_closes_its_socket_is_killed(void **state)
     finish(pool);
 }
 
+static int setup_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = true;
+    return setup(state);
+}
+
+static int teardown_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = false;
+    return teardown(state);
+}
+
 static void workers_that_are_terminated_fail_what_they_run(void **state)
 {
     int (*const ways[])(aio_executor *) = {aio_process_pool_terminate_workers,
@@ -889,6 +903,19 @@ static void pool_whose_program_is_no_worker_is_broken(void **state)
     assert_fails(submit(pool, add_one, 0), AIO_EBROKENPROCESSPOOL,
                  "A process of the pool ended before it was a worker; its main() has to call "
                  "aio_process_worker_main()");
+    finish(pool);
+}
+
+static void worker_that_does_not_begin_in_time_is_killed(void **state)
+{
+    aio_executor *pool = make(1);
+
+    aio__worker_start_limit = 50;
+    (void)setenv(LAZY_NAME, "1", 1);
+    assert_fails(submit(pool, add_one, 0), AIO_EBROKENPROCESSPOOL,
+                 "A process of the pool ended before it was a worker");
+    (void)unsetenv(LAZY_NAME);
+    aio__worker_start_limit = 60000;
     finish(pool);
 }
 
@@ -1194,6 +1221,8 @@ static void pool_survives_every_shortage_of_memory(void **state)
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITHOUT_PIDFD(test)                                                                        \
+    cmocka_unit_test_setup_teardown(test, setup_without_pidfd, teardown_without_pidfd)
 
 int main(int argc, char **argv)
 {
@@ -1227,11 +1256,19 @@ int main(int argc, char **argv)
         TEST(worker_that_closes_its_socket_is_killed),
         TEST(workers_that_are_terminated_fail_what_they_run),
         TEST(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
+        WITHOUT_PIDFD(worker_is_replaced_after_so_many_jobs),
+        WITHOUT_PIDFD(worker_that_dies_breaks_the_pool_for_all_its_jobs),
+        WITHOUT_PIDFD(worker_that_dies_is_named_with_its_end),
+        WITHOUT_PIDFD(worker_that_dies_without_a_job_breaks_the_pool_as_well),
+        WITHOUT_PIDFD(worker_that_closes_its_socket_is_killed),
+        WITHOUT_PIDFD(workers_that_are_terminated_fail_what_they_run),
+        WITHOUT_PIDFD(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
         TEST(terminating_needs_a_process_pool),
         TEST(other_children_are_left_alone),
         TEST(children_that_nobody_waits_for_are_no_problem),
         TEST(pool_whose_program_is_not_there_fails_its_jobs),
         TEST(pool_whose_program_is_no_worker_is_broken),
+        TEST(worker_that_does_not_begin_in_time_is_killed),
         TEST(pool_of_a_program_that_cannot_be_a_worker_is_refused),
         TEST(program_with_the_option_but_no_socket_is_no_worker),
         TEST(pool_options_are_checked),
@@ -1251,6 +1288,8 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], FORGETFUL) == 0)
         return be_forgetful();
+    while (getenv(LAZY_NAME) != NULL)
+        (void)pause();
     if (aio_function_register(&registered) < 0)
         return EXIT_FAILURE;
     if (getenv(SHARED_NAME) != NULL)
