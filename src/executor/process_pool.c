@@ -16,10 +16,12 @@
  */
 #include "base/error.h"
 #include "executor/manager.h"
+#include "fiber/sanitize.h"
 #include "future/future_internal.h"
 
 #include <aio/memory.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -284,11 +286,24 @@ static int set_initializer(pool_t *pool, const aio_process_pool_options *options
                                 "be constants of a program or library");
 }
 
+/* While valgrind runs a program, valgrind is what the link leads to, but not what it says. */
+static char *copy_own_program(void)
+{
+    char path[PATH_MAX];
+    ssize_t size;
+
+    if (!AIO__ON_VALGRIND)
+        return aio_strdup(OWN_PROGRAM);
+    size = readlink(OWN_PROGRAM, path, sizeof(path) - 1);
+    path[size < 0 ? 0 : size] = '\0';
+    return aio_strdup(path);
+}
+
 static int set_program(pool_t *pool, const aio_process_pool_options *options)
 {
     bool is_own = options->worker_program == NULL;
 
-    pool->program = aio_strdup(is_own ? OWN_PROGRAM : options->worker_program);
+    pool->program = is_own ? copy_own_program() : aio_strdup(options->worker_program);
     if (pool->program == NULL)
         return AIO_ENOMEM;
     pool->name = is_own ? aio__worker_program_name() : pool->program;
