@@ -488,7 +488,7 @@ static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
         result = value;
         assert_int_equal(result->size, size);
         assert_int_equal(((const unsigned char *)result->data)[0], 0xff);
-        assert_memory_equal(result->data, (const char *)result->data + 1, size - 1);
+        assert_int_equal(memcmp(result->data, (const char *)result->data + 1, size - 1), 0);
         aio_concurrent_future_unref(futs[i]);
     }
     free(bytes);
