@@ -466,6 +466,85 @@ static void job_error_group_comes_back_with_its_members(void **state)
     finish(pool);
 }
 
+/* Each with the one before as its cause. */
+static aio_exception *make_chain(int length)
+{
+    aio_exception *error = aio_exception_new(AIO_EVALUE, "the first");
+
+    for (int i = 1; i < length; i++) {
+        int code = aio_raise_from(error, AIO_EKEY, "number %d", i);
+
+        aio_exception_unref(error);
+        error = aio_error_catch(code);
+    }
+    return error;
+}
+
+static void error_that_comes_in_pieces_is_at_least_its_code(void **state)
+{
+    aio_exception *error = make_chain(3);
+    void *bytes = NULL;
+    size_t size = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    for (size_t cut = 0; cut < size; cut++) {
+        aio_exception *part = aio__error_unpack(AIO_EKEY, bytes, cut);
+
+        assert_int_equal(aio_exception_code(part), AIO_EKEY);
+        aio_exception_unref(part);
+    }
+    for (size_t i = 0; i < size; i++) {
+        aio_exception *changed;
+
+        ((unsigned char *)bytes)[i] ^= 0xff;
+        changed = aio__error_unpack(AIO_EKEY, bytes, size);
+        assert_true(aio_exception_code(changed) < 0);
+        aio_exception_unref(changed);
+        ((unsigned char *)bytes)[i] ^= 0xff;
+    }
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void error_with_very_many_causes_loses_the_last(void **state)
+{
+    aio_exception *error = make_chain(1000);
+    aio_exception *copy;
+    void *bytes = NULL;
+    size_t size = 0;
+    int depth = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    copy = aio__error_unpack(AIO_EKEY, bytes, size);
+    assert_string_equal(aio_exception_message(copy), "number 999");
+    for (aio_exception *cause = copy; cause != NULL; cause = aio_exception_cause(cause))
+        depth++;
+    assert_int_equal(depth, 33);
+    aio_exception_unref(copy);
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void place_is_found_where_it_was_and_nowhere_else(void **state)
+{
+    struct aio__place place = {AIO__PLACE_NULL, 0};
+    void *found = NULL;
+
+    assert_true(aio__place_of(&point_codec, &place));
+    assert_true(aio__place_find(place, false, &found));
+    assert_ptr_equal(found, &point_codec);
+    assert_false(aio__place_find(place, true, &found)); /* it is no code */
+    place.module++;
+    assert_false(aio__place_find(place, false, &found));
+    place.module--;
+    place.offset += (uint64_t)1 << 40;
+    assert_false(aio__place_find(place, false, &found));
+    assert_true(aio__place_of(NULL, &place));
+    assert_true(aio__place_find(place, true, &found));
+    assert_null(found);
+    assert_false(aio__place_of(&place, &place)); /* on the stack */
+}
+
 static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
 {
     const size_t size = (size_t)100 << 20;
@@ -1238,6 +1317,9 @@ int main(int argc, char **argv)
         TEST(job_error_comes_back_with_message_and_place),
         TEST(job_error_comes_back_with_its_cause),
         TEST(job_error_group_comes_back_with_its_members),
+        TEST(error_that_comes_in_pieces_is_at_least_its_code),
+        TEST(error_with_very_many_causes_loses_the_last),
+        TEST(place_is_found_where_it_was_and_nowhere_else),
         TEST(job_bytes_of_a_hundred_mebibytes_go_both_ways),
         TEST(job_that_starts_the_pool_is_running_and_the_others_wait),
         TEST(pool_starts_a_worker_only_when_none_is_idle),
