@@ -77,6 +77,9 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
 /* Say what accept or getpeername gave: it stays known when the peer is gone. Once, right after. */
 void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer);
 
+/* Whether it is one of those. */
+bool aio__is_stream_transport(const aio_transport *transport);
+
 /* The transport whose place in its owner's list this is. */
 aio_transport *aio__stream_transport_of(struct aio__list *link);
 

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 
+#include <aio/task.h>
+
 enum { MAX_PIECES = 64, DROPPED_WRITES_TO_WARN = 5 };
 
 static const struct aio__sender_ops *ops_of(const struct aio__sender *self)
@@ -89,8 +91,10 @@ void aio__sender_ready(struct aio__sender *self)
 {
     struct aio__channel *channel = &self->channel;
     struct iovec pieces[MAX_PIECES];
-    ssize_t sent = send_now(self, pieces, aio__outbuf_peek(&self->out, pieces, MAX_PIECES));
+    ssize_t sent = 0;
 
+    if (self->out.size > 0)
+        sent = send_now(self, pieces, aio__outbuf_peek(&self->out, pieces, MAX_PIECES));
     if (sent < 0)
         return;
     aio__outbuf_drop(&self->out, (size_t)sent);
@@ -98,6 +102,8 @@ void aio__sender_ready(struct aio__sender *self)
     if (self->out.size != 0 || channel->lost)
         return;
     aio__io_drop(&channel->io, AIO__WRITABLE);
+    if (self->room != NULL && aio__future_is_pending(self->room))
+        aio__future_finish(self->room, NULL, NULL);
     if (channel->closing)
         end_in_order(self);
     else if (self->eof_written)
@@ -137,6 +143,8 @@ static int check_write(struct aio__sender *self, size_t size)
 
     if (self->eof_written)
         return aio_raise(AIO_ERUNTIME, "Cannot call write() after write_eof()");
+    if (self->claimed)
+        return aio_raise(AIO_ERUNTIME, "unable to write; sendfile is in progress");
     if (size == 0)
         return 0;
     if (!over)
@@ -183,4 +191,60 @@ int aio__sender_writelines(aio_transport *base, const aio_buffer *buffers, size_
         total += buffers[i].size;
     todo = check_write(self, total);
     return todo <= 0 ? todo : write_all(self, buffers, count, total);
+}
+
+/* --- writing by others ----------------------------------------------------------------- */
+
+int aio__sender_claim(struct aio__sender *self)
+{
+    if (self->claimed)
+        return aio_raise(AIO_ERUNTIME, "Empty waiter is already set");
+    if (self->eof_written)
+        return aio_raise(AIO_ERUNTIME, "Cannot send a file after write_eof()");
+    self->claimed = true;
+    return 0;
+}
+
+void aio__sender_disclaim(struct aio__sender *self)
+{
+    self->claimed = false;
+}
+
+int aio__sender_wait_room(struct aio__sender *self)
+{
+    struct aio__channel *channel = &self->channel;
+    aio_future *fut;
+    int err;
+
+    if (channel->lost)
+        return aio_raise(-ECONNRESET, "Connection is closed by peer");
+    fut = aio_future_new(channel->loop);
+    if (fut == NULL)
+        return AIO_ENOMEM;
+    self->room = fut;
+    aio__io_add(&channel->io, AIO__WRITABLE);
+    err = aio_await(fut, NULL);
+    if (err == 0 && channel->lost) /* since it was woken; the fd may be another's by now */
+        err = aio_raise(-ECONNRESET, "Connection is closed by peer");
+    self->room = NULL;
+    if (self->out.size == 0)
+        aio__io_drop(&channel->io, AIO__WRITABLE);
+    aio_future_unref(fut);
+    return err;
+}
+
+int aio__sender_flush(struct aio__sender *self)
+{
+    return self->out.size > 0 ? aio__sender_wait_room(self) : 0;
+}
+
+void aio__sender_ended(struct aio__sender *self)
+{
+    aio_exception *error;
+
+    if (self->room == NULL || !aio__future_is_pending(self->room))
+        return;
+    error = aio_exception_new(-ECONNRESET, "Connection is closed by peer");
+    aio__future_fail(self->room, -ECONNRESET, error);
+    aio_exception_unref(error);
 }

@@ -24,8 +24,10 @@ struct aio__sender_ops {
 struct aio__sender {
     struct aio__channel channel; /* first */
     struct aio__outbuf out;
+    aio_future *room; /* borrowed: of the task that waits until the fd takes more, all being sent */
     uint32_t dropped; /* writes after the end */
     bool eof_written;
+    bool claimed; /* a task writes to the fd itself: a file is sent */
 };
 
 static inline struct aio__sender *aio__sender_of(const aio_transport *base)
@@ -35,6 +37,19 @@ static inline struct aio__sender *aio__sender_of(const aio_transport *base)
 
 /* The fd takes more, and some is waiting. */
 void aio__sender_ready(struct aio__sender *self);
+
+/*
+ * A task that writes to the fd itself: it claims the sender, whose writes then fail; flushes it; and
+ * waits for room between its own writes. It disclaims it on every way out. 0, or a raised code:
+ * -ECONNRESET once the connection is over.
+ */
+int aio__sender_claim(struct aio__sender *self);
+int aio__sender_flush(struct aio__sender *self);
+int aio__sender_wait_room(struct aio__sender *self);
+void aio__sender_disclaim(struct aio__sender *self);
+
+/* The connection is over: so is who waits for room. */
+void aio__sender_ended(struct aio__sender *self);
 
 /* For the tables of the kinds. */
 size_t aio__sender_waiting(const struct aio__channel *channel);

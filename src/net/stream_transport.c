@@ -121,6 +121,7 @@ static void ended(struct aio__channel *channel)
 {
     struct stream_transport *self = stream_of(channel);
 
+    aio__sender_ended(&self->sender);
     if (self->owner != NULL)
         self->owner->detached(self->owner, &self->owner_link);
     self->owner = NULL;
@@ -182,4 +183,9 @@ void aio__stream_transport_set_peer(aio_transport *transport, const struct socka
 aio_transport *aio__stream_transport_of(struct aio__list *link)
 {
     return &aio__container_of(link, struct stream_transport, owner_link)->sender.channel.base;
+}
+
+bool aio__is_stream_transport(const aio_transport *transport)
+{
+    return transport->ops == &transport_ops;
 }

@@ -8,39 +8,20 @@
  */
 #include "net/pipe_internal.h"
 #include "net/sender.h"
+#include "net/sigpipe.h"
 
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* writev() without SIGPIPE, which no flag keeps away from a pipe: bytes, or -1 and errno. */
 static ssize_t write_quietly(int fd, const struct iovec *pieces, int count)
 {
-    static const struct timespec none;
-    sigset_t pipe_signal;
-    sigset_t pending;
-    sigset_t before;
-    ssize_t sent;
-    bool was_pending;
+    struct aio__sigpipe hold;
+    ssize_t done;
 
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
-    (void)sigpending(&pending);
-    was_pending = sigismember(&pending, SIGPIPE) == 1;
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    sent = writev(fd, pieces, count);
-    if (sent < 0 && errno == EPIPE) {
-        if (!was_pending)
-            (void)sigtimedwait(&pipe_signal, NULL, &none); /* ours alone */
-        errno = EPIPE;
-    }
-    {
-        int error = errno;
-
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        errno = error;
-    }
-    return sent;
+    aio__sigpipe_hold(&hold);
+    done = writev(fd, pieces, count);
+    aio__sigpipe_release(&hold, done);
+    return done;
 }
 
 /* The reader has gone: what is buffered will not arrive. */
