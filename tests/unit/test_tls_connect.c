@@ -543,7 +543,6 @@ static int upgrade(aio_stream_reader *reader, aio_stream_writer *writer)
     if (!eager)
         TRY(aio_stream_reader_readline(reader, &line));
     aio_bytes_free(&line);
-    CHECK(aio_stream_writer_get_extra_info(writer, "sslcontext") == NULL);
     TRY(aio_stream_writer_start_tls(writer, client, &options));
     CHECK(aio_stream_writer_get_extra_info(writer, "sslcontext") == client);
     return 0;
@@ -578,6 +577,45 @@ static void streams_are_upgraded_by_a_client_that_does_not_wait(void **state)
     eager = 1;
     room_run(upgrade_and_talk);
     eager = 0;
+}
+
+/* The reader's buffer of one layer is what the other decrypts. */
+static int talk_in_layers(void *arg, void **ret_result)
+{
+    static char much[200000];
+    struct room *room = arg;
+    AIO_AUTO(aio_server) listener = NULL;
+    AIO_AUTO(aio_stream_reader) reader = NULL;
+    AIO_AUTO(aio_stream_writer) writer = NULL;
+    aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
+    aio_connect_options options;
+    aio_bytes answer;
+    bool same;
+
+    listening.host = "127.0.0.1";
+    listening.port = 0;
+    listening.ssl = server;
+    TRY(aio_start_server_with(serve_upgrade, room, &listening, sizeof(much), &listener));
+    options = options_for(port_of(listener));
+    TRY(aio_open_connection_with(&options, 0, &reader, &writer));
+    TRY(upgrade(reader, writer));
+    room_fill(much, sizeof(much));
+    for (size_t i = 0; i < sizeof(much); i++) /* a single line */
+        much[i] = much[i] == '\n' ? '-' : much[i];
+    much[sizeof(much) - 1] = '\n';
+    TRY(aio_stream_writer_write(writer, much, sizeof(much)));
+    TRY(aio_stream_reader_readexactly(reader, sizeof(much), &answer));
+    same = memcmp(answer.data, much, sizeof(much)) == 0;
+    aio_bytes_free(&answer);
+    CHECK(same);
+    TRY(talk(reader, writer));
+    aio_server_close(listener);
+    return aio_server_wait_closed(listener);
+}
+
+static void tls_goes_through_tls(void **state)
+{
+    room_run(talk_in_layers);
 }
 
 static int upgrade_briefly(void *arg, void **ret_result)
@@ -978,6 +1016,7 @@ int main(void)
         TEST(streams_speak_tls_by_unix_sockets),
         TEST(streams_are_upgraded_at_both_ends),
         TEST(streams_are_upgraded_by_a_client_that_does_not_wait),
+        TEST(tls_goes_through_tls),
         TEST(upgrades_of_streams_survive_every_shortage_of_memory),
         TEST(what_stands_behind_the_command_is_never_taken_for_the_peers_word),
         TEST(an_upgrade_of_streams_can_be_cancelled_anywhere),
