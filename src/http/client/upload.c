@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * upload.c - a body that is sent piece by piece
+ *
+ * The caller's task asks the iterator for a piece, and for the next when libcurl has taken it: a
+ * server that is slow slows the iterator down. The transfer may fail while the iterator waits for
+ * something; a timeout around it is then brought forward, so that it ends too.
+ */
+#include "http/client_internal.h"
+
+#include <aio/error.h>
+
+/* The server has said enough. */
+static bool is_over(const aio_http_response *response)
+{
+    return response->ended || (response->head_is_done && response->status >= 300);
+}
+
+static int send_piece(aio_http_response *response, const aio_buffer *piece)
+{
+    int err = 0;
+
+    response->upload = *piece;
+    while (err == 0 && response->upload.size > 0 && !is_over(response)) {
+        if (response->upload_paused) {
+            response->upload_paused = false;
+            aio__http_resume(response);
+        }
+        err = aio__http_transfer_wait(response);
+    }
+    response->upload = (aio_buffer){0}; /* it is borrowed until the next is asked for */
+    return err;
+}
+
+static int send_all(aio_http_response *response)
+{
+    void *item = NULL;
+    int err = 0;
+
+    while (err == 0 && !is_over(response)) {
+        err = aio_anext(response->stream, &item);
+        if (err == 0 && item == NULL)
+            err = aio_raise(AIO_ETYPE, "a piece of a body is a buffer, not NULL");
+        if (err == 0)
+            err = send_piece(response, item);
+    }
+    return err == AIO_ESTOP ? 0 : err;
+}
+
+int aio__http_upload(aio_http_response *response)
+{
+    AIO_AUTO(aio_timeout) limit = aio_timeout_new_at(response->total_at);
+    int err = aio_timeout_enter(limit);
+
+    if (err < 0)
+        return err;
+    response->upload_limit = limit;
+    err = send_all(response);
+    response->upload_limit = NULL;
+    err = aio_timeout_exit(limit, err);
+    response->stream = NULL;
+    response->upload_is_all = err == 0 && !is_over(response);
+    response->upload_broken = !response->upload_is_all;
+    if (response->ended && (err == 0 || err == AIO_ETIMEDOUT))
+        return 0; /* the transfer knows why */
+    if (err == 0 && response->upload_paused) {
+        response->upload_paused = false;
+        aio__http_resume(response);
+    }
+    return err;
+}
