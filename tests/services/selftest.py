@@ -3,15 +3,19 @@
 """Check that the services for tests begin, answer and end; nginx where it is installed."""
 import http.client
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import time
 import unittest
 
+from control import Control
 from delay_proxy import DelayProxy
+from mariadb import Mariadb
 from nginx import Nginx
 from origin import Origin, page, picture
+from redis import Redis
 from service import Port, folder
 from tls import Authority
 
@@ -66,6 +70,43 @@ class Services(unittest.TestCase):
 
         with self.assertRaisesRegex(RuntimeError, '(?s)ended with 3.*no such luck'):
             Broken(self.where).__enter__()
+
+    def test_redis_asks_for_its_password(self):
+        if Redis.program() is None:
+            self.skipTest('there is no redis-server')
+        with Redis(self.where, password='secret') as redis, \
+                socket.create_connection((redis.host, redis.port)) as connection:
+            lines = connection.makefile('rw')
+            for command, answer in [('PING', '-NOAUTH'), ('AUTH secret', '+OK'), ('PING', '+PONG')]:
+                print(command, end='\r\n', file=lines, flush=True)
+                self.assertTrue(lines.readline().startswith(answer))
+
+    def test_mariadb_keeps_its_data_over_a_restart(self):
+        if Mariadb.program() is None:
+            self.skipTest('there is no mariadbd')
+
+        def query(text):
+            return subprocess.run(
+                ['mariadb', '--no-defaults', '-uroot', '-psecret', '-hlocalhost', '-N',
+                 f'-S{database.socket}', 'test', '-e', text],
+                check=True, capture_output=True, encoding='utf-8').stdout
+
+        with Mariadb(self.where, password='secret') as database:
+            query("INSERT INTO t_student (name, age) VALUES ('new', 1)")
+            database.stop()
+            database.start()
+            self.assertEqual(query('SELECT name FROM t_student ORDER BY id'),
+                             '张三\n李四\n王五-1\nnew\n')
+
+    def test_control_stops_and_starts_by_name(self):
+        with Origin(self.where) as origin, Control(self.where, {'web': origin}) as control, \
+                socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(control.path))
+            lines = connection.makefile('rw')
+            for line, answer in [('stop web', 'ok\n'), ('start web', 'ok\n'), ('start it', 'failed')]:
+                print(line, file=lines, flush=True)
+                self.assertTrue(lines.readline().startswith(answer))
+            self.assertEqual(len(get(origin.port, '/small')[2]), 1024)
 
     def test_delay_proxy_adds_the_delay_each_way(self):
         with Origin(self.where) as origin, DelayProxy(self.where, origin, 0.1) as proxy:
