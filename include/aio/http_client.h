@@ -37,14 +37,16 @@ struct json_t;
  *  server went away, ...), those of names (AIO_EAI_..., dns.h), AIO_ETIMEDOUT, AIO_ESSL,
  *  AIO_ESSLCERT and AIO_ECANCELLED. */
 enum {
-    AIO_HTTP_ESTATUS = -10220,      /**< a status of 400 or more: aiohttp.ClientResponseError */
-    AIO_HTTP_EREDIRECT = -10221,    /**< too many redirects, or one that cannot be followed:
+    AIO_HTTP_ESTATUS = -10220,   /**< a status of 400 or more: aiohttp.ClientResponseError */
+    AIO_HTTP_EREDIRECT = -10221, /**< too many redirects, or one that cannot be followed:
                                          aiohttp.TooManyRedirects */
-    AIO_HTTP_EPROTOCOL = -10222,    /**< what the server sends is not HTTP: aiohttp.ServerConnectionError */
-    AIO_HTTP_EPAYLOAD = -10223,     /**< the body is cut or broken: aiohttp.ClientPayloadError */
-    AIO_HTTP_ETOOLARGE = -10224,    /**< a head or a body over the limit */
-    AIO_HTTP_ECONTENTTYPE = -10225, /**< a body that is no JSON by its type: aiohttp.ContentTypeError */
-    AIO_HTTP_EPROXY = -10226        /**< the proxy refuses: aiohttp.ClientProxyConnectionError */
+    AIO_HTTP_EPROTOCOL =
+        -10222, /**< what the server sends is not HTTP: aiohttp.ServerConnectionError */
+    AIO_HTTP_EPAYLOAD = -10223,  /**< the body is cut or broken: aiohttp.ClientPayloadError */
+    AIO_HTTP_ETOOLARGE = -10224, /**< a head or a body over the limit */
+    AIO_HTTP_ECONTENTTYPE =
+        -10225,              /**< a body that is no JSON by its type: aiohttp.ContentTypeError */
+    AIO_HTTP_EPROXY = -10226 /**< the proxy refuses: aiohttp.ClientProxyConnectionError */
 };
 
 /** A name and a value: of a header, of a query, of a form, a cookie. */
@@ -89,11 +91,11 @@ typedef struct aio_http_session_options {
     const char *cert_file; /**< our own certificate, PEM, with those up to its authority */
     const char *key_file;  /**< its key; default: in the same file */
 
-    const char *proxy;    /**< "http://user:password@host:port", https, socks4, socks5, socks5h
+    const char *proxy;     /**< "http://user:password@host:port", https, socks4, socks5, socks5h
                                (the proxy resolves names); default: none, whatever the
                                environment says */
-    bool no_cookies;      /**< neither keep nor send the cookies that servers set */
-    bool no_decompress;   /**< give bodies as they come */
+    bool no_cookies;       /**< neither keep nor send the cookies that servers set */
+    bool no_decompress;    /**< give bodies as they come */
     bool raise_for_status; /**< a status of 400 or more fails the request */
 
     double total_timeout;   /**< seconds from the call to the end of the body; default 300 */
@@ -105,7 +107,7 @@ typedef struct aio_http_session_options {
     size_t max_head;        /**< bytes of a response's head; default 64 KiB */
     size_t max_body;        /**< bytes of a body that is read whole, after decompression; default
                                  64 MiB; AIO_HTTP_UNLIMITED */
-    size_t buffer_size;     /**< bytes of a body that are held for the reader, about; default 64 KiB */
+    size_t buffer_size; /**< bytes of a body that are held for the reader, about; default 64 KiB */
 } aio_http_session_options;
 
 /** The defaults. */
@@ -146,11 +148,11 @@ AIO_API int aio_http_session_exit(aio_http_session *session, int code);
 
 /** What a session is doing, and has done. */
 typedef struct aio_http_session_stats {
-    size_t size;          /**< sizeof(aio_http_session_stats), set by who asks */
-    size_t active;        /**< requests and bodies that are under way */
-    size_t connections;   /**< sockets that are open, those kept for later too */
-    uint64_t requests;    /**< sent, redirects too */
-    uint64_t opened;      /**< sockets, from the beginning */
+    size_t size;        /**< sizeof(aio_http_session_stats), set by who asks */
+    size_t active;      /**< requests and bodies that are under way */
+    size_t connections; /**< sockets that are open, those kept for later too */
+    uint64_t requests;  /**< sent, redirects too */
+    uint64_t opened;    /**< sockets, from the beginning */
 } aio_http_session_stats;
 
 /** Ask. 0, AIO_EVALUE for a wrong size, or the failure behind a NULL.
@@ -283,8 +285,8 @@ typedef struct aio_http_request_options {
  * Suspends: always, but for wrong calls.   Cancellation point: yes.
  * asyncio: ClientSession.request()                               Since: 0.1
  */
-AIO_API int aio_http_session_request(aio_http_session *session, const char *method,
-                                     const char *url, const aio_http_request_options *options,
+AIO_API int aio_http_session_request(aio_http_session *session, const char *method, const char *url,
+                                     const aio_http_request_options *options,
                                      aio_http_response **ret_response) AIO_MUST_CHECK;
 
 /** The request of that method; otherwise as aio_http_session_request().
@@ -333,7 +335,7 @@ AIO_DEFINE_AUTO(aio_http_response)
 AIO_API int aio_http_response_exit(aio_http_response *response, int code);
 
 /** 200, 404, ...   asyncio: ClientResponse.status   Since: 0.1 */
-AIO_API int aio_http_response_status(const aio_http_response *response);
+AIO_API int aio_http_response_status_code(const aio_http_response *response);
 /** "OK", "Not Found"; "" if the server gave none.   asyncio: ClientResponse.reason   Since: 0.1 */
 AIO_API const char *aio_http_response_reason(const aio_http_response *response);
 /** A status below 400.   asyncio: ClientResponse.ok   Since: 0.1 */
@@ -382,7 +384,8 @@ AIO_API int aio_http_response_raise_for_status(aio_http_response *response);
  * Cancellation point:  whenever it suspends; what has come is kept, and may be read then
  * asyncio:             ClientResponse.read()                     Since: 0.1
  */
-AIO_API int aio_http_response_read(aio_http_response *response, aio_buffer *ret_body) AIO_MUST_CHECK;
+AIO_API int aio_http_response_read(aio_http_response *response,
+                                   aio_buffer *ret_body) AIO_MUST_CHECK;
 
 /**
  * Read the body and decode it to UTF-8, by the charset that the content type declares, else as
@@ -396,7 +399,8 @@ AIO_API int aio_http_response_read(aio_http_response *response, aio_buffer *ret_
  * Differs: the charset is not guessed.
  * asyncio: ClientResponse.text()                                 Since: 0.1
  */
-AIO_API int aio_http_response_text(aio_http_response *response, const char **ret_text) AIO_MUST_CHECK;
+AIO_API int aio_http_response_text(aio_http_response *response,
+                                   const char **ret_text) AIO_MUST_CHECK;
 /** The same by a charset of choice ("gbk"), whatever the server says.
  *  asyncio: ClientResponse.text(encoding=)   Since: 0.1 */
 AIO_API int aio_http_response_text_as(aio_http_response *response, const char *charset,
@@ -412,7 +416,8 @@ AIO_API int aio_http_response_text_as(aio_http_response *response, const char *c
  * Suspends, cancellation point: as aio_http_response_read().
  * asyncio: ClientResponse.json()                                 Since: 0.1
  */
-AIO_API int aio_http_response_json(aio_http_response *response, struct json_t **ret_json) AIO_MUST_CHECK;
+AIO_API int aio_http_response_json(aio_http_response *response,
+                                   struct json_t **ret_json) AIO_MUST_CHECK;
 
 /**
  * Read what there is of the body, at most so much.

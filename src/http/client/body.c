@@ -6,7 +6,7 @@
  * chunk it has read before: nothing is copied, and what was given out stays where it is while more
  * comes in. A body that is read whole, and as it comes, is never moved: `incoming` becomes it.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -14,14 +14,14 @@
 
 enum { PIECE = 64 * 1024 }; /* bytes decompressed at a time */
 
-int aio__http_body_begin(aio_http_response *response)
+int aio__httpc_body_begin(aio_http_response *response)
 {
     const char *encoding = aio_http_response_header(response, "Content-Encoding");
 
     if (encoding == NULL || response->session->options.no_decompress ||
-        !aio__http_can_inflate(encoding) || strcmp(response->method, "HEAD") == 0)
+        !aio__httpc_can_inflate(encoding) || strcmp(response->method, "HEAD") == 0)
         return 0;
-    return aio__http_inflater_new(encoding, &response->inflater);
+    return aio__httpc_inflater_new(encoding, &response->inflater);
 }
 
 static int raise_payload(const aio_http_response *response, const char *what)
@@ -42,8 +42,8 @@ static int go_on(aio_http_response *response)
         return 0;
     response->paused = false;
     response->moved_at = aio_loop_time(response->session->loop);
-    aio__http_resume(response);
-    return response->ended ? 0 : aio__http_limit(response);
+    aio__httpc_resume(response);
+    return response->ended ? 0 : aio__httpc_limit(response);
 }
 
 /* Wait until something is in `incoming`: 0; AIO_ESTOP: nothing more comes. */
@@ -53,8 +53,8 @@ static int wait_for_data(aio_http_response *response)
         int err;
 
         if (response->ended)
-            return response->code < 0 ? aio__http_transfer_raise(response) : AIO_ESTOP;
-        err = aio__http_transfer_wait(response);
+            return response->code < 0 ? aio__httpc_transfer_raise(response) : AIO_ESTOP;
+        err = aio__httpc_transfer_wait(response);
         if (err < 0)
             return err;
     }
@@ -63,7 +63,7 @@ static int wait_for_data(aio_http_response *response)
 
 static int take_chunk(aio_http_response *response, aio_buffer *ret_chunk)
 {
-    struct aio__http_bytes before = response->chunk;
+    struct aio__bytes before = response->chunk;
     int err = wait_for_data(response);
 
     if (err < 0)
@@ -79,8 +79,7 @@ static int take_chunk(aio_http_response *response, aio_buffer *ret_chunk)
 static int inflate_piece(aio_http_response *response)
 {
     size_t before = response->packed.size;
-    int err =
-        aio__http_inflate(response->inflater, &response->packed, &response->decoded, PIECE);
+    int err = aio__httpc_inflate(response->inflater, &response->packed, &response->decoded, PIECE);
 
     if (err == AIO_ESTOP) {
         response->packed = (aio_buffer){0};
@@ -110,7 +109,7 @@ static int next_piece(aio_http_response *response)
             continue;
         }
         err = take_chunk(response, &response->packed);
-        if (err == AIO_ESTOP && !aio__http_inflater_is_done(response->inflater))
+        if (err == AIO_ESTOP && !aio__httpc_inflater_is_done(response->inflater))
             return raise_payload(response, "the compressed body was cut");
         if (err < 0)
             return err;
@@ -124,13 +123,13 @@ static int read_plain(aio_http_response *response)
     int err = response->incoming.size > response->max_body ? too_large(response) : go_on(response);
 
     while (err == 0 && !response->ended)
-        err = aio__http_transfer_wait(response);
+        err = aio__httpc_transfer_wait(response);
     if (err == 0 && response->code < 0)
-        err = aio__http_transfer_raise(response);
+        err = aio__httpc_transfer_raise(response);
     if (err < 0)
         return err;
     response->whole = response->incoming;
-    response->incoming = (struct aio__http_bytes){0};
+    response->incoming = (struct aio__bytes){0};
     return 0;
 }
 
@@ -141,7 +140,7 @@ static int read_packed(aio_http_response *response)
     while ((err = next_piece(response)) == 0) {
         if (response->left.size > response->max_body - response->whole.size)
             return too_large(response);
-        err = aio__http_bytes_add(&response->whole, response->left.data, response->left.size);
+        err = aio__httpc_add(&response->whole, response->left.data, response->left.size);
         if (err < 0)
             return err;
         response->left = (aio_buffer){0};
@@ -149,7 +148,7 @@ static int read_packed(aio_http_response *response)
     return err == AIO_ESTOP ? 0 : err;
 }
 
-int aio__http_body_read(aio_http_response *response)
+int aio__httpc_body_read(aio_http_response *response)
 {
     int err;
 
@@ -160,7 +159,7 @@ int aio__http_body_read(aio_http_response *response)
     response->takes_all = true;
     err = response->inflater == NULL ? read_plain(response) : read_packed(response);
     if (err == 0)
-        err = aio__http_bytes_add(&response->whole, "", 0); /* for the zero behind nothing */
+        err = aio__httpc_add(&response->whole, "", 0); /* for the zero behind nothing */
     response->is_whole = err == 0;
     return err;
 }
@@ -203,7 +202,7 @@ int aio_http_response_read_some(aio_http_response *response, void *data, size_t 
 
 static int next_chunk(aio_iterator *iterator, void **ret_item)
 {
-    aio_http_response *response = aio__http_of(iterator, aio_http_response, iterator);
+    aio_http_response *response = aio__httpc_of(iterator, aio_http_response, iterator);
     int err = need_piece(response);
 
     if (err < 0)
@@ -214,4 +213,4 @@ static int next_chunk(aio_iterator *iterator, void **ret_item)
     return 0;
 }
 
-const aio_iterator_ops aio__http_chunks = {.size = sizeof(aio__http_chunks), .next = next_chunk};
+const aio_iterator_ops aio__httpc_chunks = {.size = sizeof(aio__httpc_chunks), .next = next_chunk};

@@ -5,7 +5,7 @@
  * As strict as Python's decoders: what is not valid is an error, never a question mark. What is
  * said to be UTF-8 is checked and copied; the rest goes through iconv.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -60,7 +60,7 @@ static int copy_utf8(const char *charset, aio_buffer bytes, char **ret_text)
 }
 
 static int convert(iconv_t converter, const char *charset, aio_buffer bytes,
-                   struct aio__http_bytes *text)
+                   struct aio__bytes *text)
 {
     char *from = (char *)(uintptr_t)bytes.data;
     size_t left = bytes.size;
@@ -70,10 +70,10 @@ static int convert(iconv_t converter, const char *charset, aio_buffer bytes,
         char *to;
         size_t result;
 
-        if (aio__http_bytes_reserve(text, left + 64) < 0)
+        if (aio__bytes_reserve(text, 1 + left + 64) < 0)
             return AIO_ENOMEM;
         to = text->data + text->size;
-        room = text->room - text->size - 1;
+        room = text->capacity - text->size - 1;
         /* At the end once more, for what a charset with states has kept back. */
         result = left > 0 ? iconv(converter, &from, &left, &to, &room)
                           : iconv(converter, NULL, NULL, &to, &room);
@@ -87,9 +87,9 @@ static int convert(iconv_t converter, const char *charset, aio_buffer bytes,
     return 0;
 }
 
-int aio__http_decode(const char *charset, aio_buffer bytes, char **ret_text)
+int aio__httpc_decode(const char *charset, aio_buffer bytes, char **ret_text)
 {
-    struct aio__http_bytes text = {0};
+    struct aio__bytes text = {0};
     iconv_t converter;
     int err;
 
@@ -97,11 +97,12 @@ int aio__http_decode(const char *charset, aio_buffer bytes, char **ret_text)
         return copy_utf8(charset, bytes, ret_text);
     converter = iconv_open("UTF-8", charset);
     if (converter == (iconv_t)-1)
-        return errno == ENOMEM ? AIO_ENOMEM : aio_raise(AIO_ELOOKUP, "unknown encoding: %s", charset);
+        return errno == ENOMEM ? AIO_ENOMEM
+                               : aio_raise(AIO_ELOOKUP, "unknown encoding: %s", charset);
     err = convert(converter, charset, bytes, &text);
     (void)iconv_close(converter);
     if (err < 0) {
-        aio__http_bytes_free(&text);
+        aio__bytes_free(&text);
         return err;
     }
     *ret_text = text.data;

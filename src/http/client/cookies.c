@@ -4,7 +4,7 @@
  *
  * The jar belongs to a share handle, and is reached through an easy handle that has it.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -17,7 +17,7 @@ static int open_jar(aio_http_session *session, CURL **ret_easy)
     CURL *easy;
 
     if (session == NULL)
-        return aio__http_failure();
+        return aio__httpc_failure();
     if (session->closed)
         return aio_raise(AIO_ECLOSED, "the session is closed");
     if (session->share == NULL)
@@ -36,15 +36,15 @@ static int open_jar(aio_http_session *session, CURL **ret_easy)
 /* Tab and line end part the fields of a jar's line; ";" ends a cookie's value. */
 static bool can_be_cookie(const char *name, const char *value)
 {
-    return aio__http_is_token(name) &&
-           (value == NULL || (aio__http_is_line(value) && strpbrk(value, ";\t") == NULL));
+    return aio__httpc_is_token(name) &&
+           (value == NULL || (aio__httpc_is_line(value) && strpbrk(value, ";\t") == NULL));
 }
 
 int aio_http_session_set_cookie(aio_http_session *session, const char *url, const char *name,
                                 const char *value)
 {
-    struct aio__http_url parsed = {0};
-    struct aio__http_bytes line = {0};
+    struct aio__httpc_url parsed = {0};
+    struct aio__bytes line = {0};
     CURL *easy = NULL;
     size_t room;
     int err;
@@ -53,12 +53,12 @@ int aio_http_session_set_cookie(aio_http_session *session, const char *url, cons
         return aio_raise(AIO_EVALUE, "not a cookie's name or value");
     err = open_jar(session, &easy);
     if (err == 0)
-        err = aio__http_url_read(&parsed, session->base.text, url, NULL, 0);
+        err = aio__httpc_url_read(&parsed, session->base.text, url, NULL, 0);
     if (err < 0)
         goto done;
     /* domain, with subdomains, path, only by TLS, end (1: past, 0: with the session), name, value */
     room = strlen(parsed.host) + strlen(name) + (value == NULL ? 0 : strlen(value)) + 40;
-    err = aio__http_bytes_reserve(&line, room);
+    err = aio__bytes_reserve(&line, 1 + room);
     if (err < 0)
         goto done;
     (void)snprintf(line.data, room, "%s\tFALSE\t/\tFALSE\t%d\t%s\t%s", parsed.host,
@@ -66,8 +66,8 @@ int aio_http_session_set_cookie(aio_http_session *session, const char *url, cons
     if (curl_easy_setopt(easy, CURLOPT_COOKIELIST, line.data) != CURLE_OK)
         err = AIO_ENOMEM;
 done:
-    aio__http_bytes_free(&line);
-    aio__http_url_free(&parsed);
+    aio__bytes_free(&line);
+    aio__httpc_url_free(&parsed);
     curl_easy_cleanup(easy);
     return err;
 }

@@ -16,18 +16,17 @@
  *     is too short to queue a call.
  *   - None of its callbacks runs user code: what happens wakes a future, no more.
  *   - A response in `added` or `work` is alive; the engine lets go of it with
- *     aio__http_response_left().
+ *     aio__httpc_response_left().
  *
  * Thread: the loop's.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/future.h>
 #include <aio/memory.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,7 +39,7 @@ static void settle(aio_http_session *session);
 
 static int on_readable(void *arg)
 {
-    struct aio__http_socket *sock = arg;
+    struct aio__httpc_socket *sock = arg;
     aio_http_session *session = sock->session;
     int running;
 
@@ -56,7 +55,7 @@ static int on_readable(void *arg)
 
 static int on_writable(void *arg)
 {
-    struct aio__http_socket *sock = arg;
+    struct aio__httpc_socket *sock = arg;
     aio_http_session *session = sock->session;
     int running;
 
@@ -68,18 +67,18 @@ static int on_writable(void *arg)
 }
 
 /* The socket of a number; NULL when memory is short. */
-static struct aio__http_socket *get_socket(aio_http_session *session, int fd)
+static struct aio__httpc_socket *get_socket(aio_http_session *session, int fd)
 {
     size_t count = session->socket_count == 0 ? 64 : session->socket_count;
-    struct aio__http_socket **table;
-    struct aio__http_socket *sock;
+    struct aio__httpc_socket **table;
+    struct aio__httpc_socket *sock;
 
     if (fd < 0)
         return NULL;
     while (count <= (size_t)fd)
         count *= 2;
     if (count != session->socket_count) {
-        table = aio_realloc(session->sockets, count * sizeof(struct aio__http_socket *));
+        table = aio_realloc(session->sockets, count * sizeof(struct aio__httpc_socket *));
         if (table == NULL)
             return NULL;
         for (size_t i = session->socket_count; i < count; i++)
@@ -100,7 +99,7 @@ static struct aio__http_socket *get_socket(aio_http_session *session, int fd)
 }
 
 /* Watch for what libcurl wants: 0, or why that cannot be. */
-static int watch(struct aio__http_socket *sock)
+static int watch(struct aio__httpc_socket *sock)
 {
     aio_loop *loop = sock->session->loop;
     unsigned missing = sock->wanted & (unsigned)~sock->watched;
@@ -124,7 +123,7 @@ static int watch(struct aio__http_socket *sock)
     return err;
 }
 
-static void unwatch(struct aio__http_socket *sock)
+static void unwatch(struct aio__httpc_socket *sock)
 {
     aio_loop *loop = sock->session->loop;
 
@@ -140,7 +139,7 @@ static void unwatch(struct aio__http_socket *sock)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     aio_http_session *session = arg;
-    struct aio__http_socket *sock = get_socket(session, fd);
+    struct aio__httpc_socket *sock = get_socket(session, fd);
 
     (void)easy;
     (void)unused;
@@ -159,7 +158,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 {
     aio_http_session *session = arg;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    struct aio__http_socket *sock;
+    struct aio__httpc_socket *sock;
 
     (void)purpose;
     if (fd < 0)
@@ -180,7 +179,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 static int on_close_socket(void *arg, curl_socket_t fd)
 {
     aio_http_session *session = arg;
-    struct aio__http_socket *sock =
+    struct aio__httpc_socket *sock =
         (size_t)fd < session->socket_count ? session->sockets[fd] : NULL;
 
     if (sock != NULL) {
@@ -202,9 +201,8 @@ static int on_due(CURLM *multi, long milliseconds, void *arg)
     (void)multi;
     if (session->closed)
         return 0;
-    session->due = milliseconds < 0
-                       ? AIO_FOREVER
-                       : aio_loop_time(session->loop) + (double)milliseconds / 1000;
+    session->due =
+        milliseconds < 0 ? AIO_FOREVER : aio_loop_time(session->loop) + (double)milliseconds / 1000;
     return 0;
 }
 
@@ -236,13 +234,13 @@ static int set_timer(aio_http_session *session)
 
 /* --- responses -------------------------------------------------------------------------- */
 
-void aio__http_wake(aio_http_response *response)
+void aio__httpc_wake(aio_http_response *response)
 {
     if (response->waiter != NULL && !aio_future_done(response->waiter))
         (void)aio_future_set_result(response->waiter, NULL);
 }
 
-void aio__http_finish(aio_http_response *response, int code)
+void aio__httpc_finish(aio_http_response *response, int code)
 {
     if (response->ended)
         return;
@@ -253,21 +251,21 @@ void aio__http_finish(aio_http_response *response, int code)
     response->timer = NULL;
     if (response->upload_limit != NULL)
         (void)aio_timeout_reschedule(response->upload_limit, 0); /* the iterator may wait long */
-    aio__http_wake(response);
+    aio__httpc_wake(response);
 }
 
-void aio__http_fail(aio_http_response *response, int code, const char *text)
+void aio__httpc_fail(aio_http_response *response, int code, const char *text)
 {
     if (response->ended)
         return;
-    (void)snprintf(response->error, sizeof(response->error), "%s", text);
-    aio__http_finish(response, code);
-    aio__http_give_up(response);
+    response->why = text;
+    aio__httpc_finish(response, code);
+    aio__httpc_give_up(response);
 }
 
 static void keep_easy(aio_http_session *session, CURL *easy)
 {
-    if (session->closed || session->idle_count == AIO__HTTP_IDLE_HANDLES) {
+    if (session->closed || session->idle_count == AIO__HTTPC_IDLE_HANDLES) {
         curl_easy_cleanup(easy);
         return;
     }
@@ -279,11 +277,11 @@ static void leave(aio_http_response *response)
 {
     aio_http_session *session = response->session;
 
-    aio__http_link_remove(&response->work);
+    aio__httpc_link_remove(&response->work);
     response->wanted = 0;
     if (response->is_added) {
         (void)curl_multi_remove_handle(session->multi, response->easy);
-        aio__http_link_remove(&response->added);
+        aio__httpc_link_remove(&response->added);
         response->is_added = false;
         session->stats.active--;
     }
@@ -294,8 +292,8 @@ static void leave(aio_http_response *response)
     curl_slist_free_all(response->resolve);
     response->headers = NULL;
     response->resolve = NULL;
-    aio__http_wake(response);
-    aio__http_response_left(response);
+    aio__httpc_wake(response);
+    aio__httpc_response_left(response);
 }
 
 static void begin(aio_http_response *response)
@@ -304,12 +302,12 @@ static void begin(aio_http_response *response)
     CURLMcode result = curl_multi_add_handle(session->multi, response->easy);
 
     if (result != CURLM_OK) {
-        aio__http_fail(response, result == CURLM_OUT_OF_MEMORY ? AIO_ENOMEM : AIO_ERUNTIME,
-                       curl_multi_strerror(result));
+        aio__httpc_fail(response, result == CURLM_OUT_OF_MEMORY ? AIO_ENOMEM : AIO_ERUNTIME,
+                        curl_multi_strerror(result));
         return;
     }
     response->is_added = true;
-    aio__http_link_append(&session->added, &response->added);
+    aio__httpc_link_append(&session->added, &response->added);
     session->stats.active++;
     session->stats.requests++;
 }
@@ -317,20 +315,21 @@ static void begin(aio_http_response *response)
 /* Do what is wanted. */
 static void work_off(aio_http_session *session)
 {
-    while (!aio__http_link_is_alone(&session->work)) {
-        aio_http_response *response = aio__http_of(session->work.next, aio_http_response, work);
+    while (!aio__httpc_link_is_alone(&session->work)) {
+        aio_http_response *response = aio__httpc_of(session->work.next, aio_http_response, work);
         unsigned wanted = response->wanted;
 
-        if ((wanted & AIO__HTTP_END) != 0) {
+        if ((wanted & AIO__HTTPC_END) != 0) {
             leave(response);
             continue;
         }
-        aio__http_link_remove(&response->work);
+        aio__httpc_link_remove(&response->work);
         response->wanted = 0;
-        if ((wanted & AIO__HTTP_START) != 0)
+        if ((wanted & AIO__HTTPC_START) != 0)
             begin(response);
         else if (response->is_added)
-            (void)curl_easy_pause(response->easy, CURLPAUSE_CONT); /* its callbacks tell of errors */
+            (void)curl_easy_pause(response->easy,
+                                  CURLPAUSE_CONT); /* its callbacks tell of errors */
     }
 }
 
@@ -349,19 +348,19 @@ static void read_messages(aio_http_session *session)
             continue;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         response = (aio_http_response *)(void *)private;
-        aio__http_finish(response, aio__http_code_of(result, response));
+        aio__httpc_finish(response, aio__httpc_code_of(result, response));
         leave(response);
     }
 }
 
 static void starve(aio_http_session *session)
 {
-    struct aio__http_link *next;
+    struct aio__httpc_link *next;
 
     session->starved = false;
-    for (struct aio__http_link *link = session->added.next; link != &session->added; link = next) {
+    for (struct aio__httpc_link *link = session->added.next; link != &session->added; link = next) {
         next = link->next;
-        aio__http_fail(aio__http_of(link, aio_http_response, added), AIO_ENOMEM, "");
+        aio__httpc_fail(aio__httpc_of(link, aio_http_response, added), AIO_ENOMEM, "");
     }
 }
 
@@ -407,31 +406,31 @@ static int want(aio_http_response *response, unsigned what)
     aio_http_session *session = response->session;
 
     if (response->wanted == 0)
-        aio__http_link_append(&session->work, &response->work);
+        aio__httpc_link_append(&session->work, &response->work);
     response->wanted |= what;
     if (session->kick != NULL || session->settling)
         return 0;
     return aio_loop_call_soon(session->loop, on_kick, session, &session->kick);
 }
 
-int aio__http_start(aio_http_response *response)
+int aio__httpc_start(aio_http_response *response)
 {
-    int err = want(response, AIO__HTTP_START);
+    int err = want(response, AIO__HTTPC_START);
 
     if (err < 0) {
-        aio__http_link_remove(&response->work);
+        aio__httpc_link_remove(&response->work);
         response->wanted = 0;
     }
     return err;
 }
 
-void aio__http_resume(aio_http_response *response)
+void aio__httpc_resume(aio_http_response *response)
 {
-    if (response->is_added && !response->ended && want(response, AIO__HTTP_RESUME) < 0)
-        aio__http_fail(response, AIO_ENOMEM, "");
+    if (response->is_added && !response->ended && want(response, AIO__HTTPC_RESUME) < 0)
+        aio__httpc_fail(response, AIO_ENOMEM, "");
 }
 
-void aio__http_give_up(aio_http_response *response)
+void aio__httpc_give_up(aio_http_response *response)
 {
     aio_http_session *session = response->session;
 
@@ -440,7 +439,7 @@ void aio__http_give_up(aio_http_response *response)
         return;
     }
     /* A closed loop has thrown away what was queued, too. */
-    if (want(response, AIO__HTTP_END) < 0 || aio_loop_is_closed(session->loop))
+    if (want(response, AIO__HTTPC_END) < 0 || aio_loop_is_closed(session->loop))
         leave(response);
 }
 
@@ -454,7 +453,7 @@ static void set_up_curl(void)
     curl_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-bool aio__http_curl_has_openssl(void)
+bool aio__httpc_curl_has_openssl(void)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 
@@ -476,7 +475,7 @@ static long clamp(size_t limit)
     return limit >= INT32_MAX ? INT32_MAX : (long)limit;
 }
 
-int aio__http_engine_open(aio_http_session *session)
+int aio__httpc_engine_open(aio_http_session *session)
 {
     const aio_http_session_options *options = &session->options;
 
@@ -503,7 +502,7 @@ int aio__http_engine_open(aio_http_session *session)
     return options->no_cookies ? 0 : open_jar(session);
 }
 
-CURL *aio__http_easy_new(aio_http_session *session)
+CURL *aio__httpc_easy_new(aio_http_session *session)
 {
     CURL *easy = curl_easy_init();
 
@@ -516,20 +515,20 @@ CURL *aio__http_easy_new(aio_http_session *session)
     return easy;
 }
 
-static void end_responses(struct aio__http_link *list, bool are_added)
+static void end_responses(struct aio__httpc_link *list, bool are_added)
 {
-    while (!aio__http_link_is_alone(list)) {
+    while (!aio__httpc_link_is_alone(list)) {
         aio_http_response *response = are_added
-                                          ? aio__http_of(list->next, aio_http_response, added)
-                                          : aio__http_of(list->next, aio_http_response, work);
+                                          ? aio__httpc_of(list->next, aio_http_response, added)
+                                          : aio__httpc_of(list->next, aio_http_response, work);
 
-        (void)snprintf(response->error, sizeof(response->error), "the session is closed");
-        aio__http_finish(response, AIO_ECLOSED);
+        response->why = "the session is closed";
+        aio__httpc_finish(response, AIO_ECLOSED);
         leave(response);
     }
 }
 
-void aio__http_engine_close(aio_http_session *session)
+void aio__httpc_engine_close(aio_http_session *session)
 {
     session->settling = true; /* nothing is queued any more */
     end_responses(&session->added, true);

@@ -2,7 +2,7 @@
 /*
  * error.c - what libcurl's codes mean to us
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/dns.h>
 #include <aio/error.h>
@@ -23,7 +23,7 @@ static int lost_code(const aio_http_response *response)
     return response->head_is_done ? AIO_HTTP_EPAYLOAD : system_code(response, -ECONNRESET);
 }
 
-int aio__http_code_of(CURLcode result, const aio_http_response *response)
+int aio__httpc_code_of(CURLcode result, const aio_http_response *response)
 {
     switch (result) {
     case CURLE_OK: return 0;
@@ -51,25 +51,23 @@ int aio__http_code_of(CURLcode result, const aio_http_response *response)
     case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR: return lost_code(response);
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return response->head_is_done ? AIO_HTTP_EPAYLOAD : AIO_HTTP_EPROTOCOL;
+    case CURLE_HTTP2_STREAM: return response->head_is_done ? AIO_HTTP_EPAYLOAD : AIO_HTTP_EPROTOCOL;
     default: return AIO_HTTP_EPROTOCOL;
     }
 }
 
-int aio__http_transfer_raise(const aio_http_response *response)
+int aio__httpc_transfer_raise(const aio_http_response *response)
 {
     int code = response->code;
-    const char *text = response->error;
+    const char *why = response->why != NULL     ? response->why
+                      : response->error[0] != 0 ? response->error
+                                                : aio_strerror(code);
 
     if (code == AIO_ENOMEM || code == AIO_ECANCELLED)
         return code;
     if (!response->connected && aio_error_is(code, AIO_EOS) && code != AIO_ETIMEDOUT)
-        return aio_raise(code, "Cannot connect to host %s [%s]", response->url.origin,
-                         text[0] != '\0' ? text : aio_strerror(code));
+        return aio_raise(code, "Cannot connect to host %s [%s]", response->url.origin, why);
     if (code == -ECONNRESET)
         return aio_raise(code, "Server disconnected: %s", response->url.shown);
-    if (text[0] == '\0')
-        text = aio_strerror(code);
-    return aio_raise(code, "%s: %s", text, response->url.shown);
+    return aio_raise(code, "%s: %s", why, response->url.shown);
 }

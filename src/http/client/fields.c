@@ -4,7 +4,7 @@
  *
  * A line end in a name or value would let one header become two, or a request become two.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -12,7 +12,7 @@
 #include <strings.h>
 
 /* A name of a header, a method: RFC 9110's token. */
-bool aio__http_is_token(const char *text)
+bool aio__httpc_is_token(const char *text)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";
 
@@ -26,7 +26,7 @@ bool aio__http_is_token(const char *text)
 }
 
 /* A value: no control character but the tab. */
-bool aio__http_is_line(const char *text)
+bool aio__httpc_is_line(const char *text)
 {
     if (text == NULL)
         return false;
@@ -36,15 +36,15 @@ bool aio__http_is_line(const char *text)
     return true;
 }
 
-int aio__http_check_fields(const aio_http_field *fields, size_t count)
+int aio__httpc_check_fields(const aio_http_field *fields, size_t count)
 {
     if (count > 0 && fields == NULL)
         return aio_raise(AIO_EVALUE, "%zu headers are announced, and none given", count);
     for (size_t i = 0; i < count; i++) {
-        if (!aio__http_is_token(fields[i].name))
+        if (!aio__httpc_is_token(fields[i].name))
             return aio_raise(AIO_EVALUE, "header %zu has no name that a header can have", i);
         /* Not the value: it may be a secret. */
-        if (!aio__http_is_line(fields[i].value))
+        if (!aio__httpc_is_line(fields[i].value))
             return aio_raise(AIO_EVALUE, "the value of the header %s has a control character",
                              fields[i].name);
         if (strcasecmp(fields[i].name, "Content-Length") == 0 ||
@@ -54,8 +54,8 @@ int aio__http_check_fields(const aio_http_field *fields, size_t count)
     return 0;
 }
 
-int aio__http_copy_fields(const aio_http_field *fields, size_t count, aio_http_field **ret_fields,
-                          char **ret_texts)
+int aio__httpc_copy_fields(const aio_http_field *fields, size_t count, aio_http_field **ret_fields,
+                           char **ret_texts)
 {
     size_t size = 1;
     aio_http_field *copy;
@@ -81,7 +81,7 @@ int aio__http_copy_fields(const aio_http_field *fields, size_t count, aio_http_f
     return 0;
 }
 
-const char *aio__http_find_field(const aio_http_field *fields, size_t count, const char *name)
+const char *aio__httpc_find_field(const aio_http_field *fields, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (strcasecmp(fields[i].name, name) == 0)

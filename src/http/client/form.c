@@ -4,7 +4,7 @@
  *
  * The line between the parts of a form is random: 128 bits, so that no part can have it.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -15,10 +15,10 @@
 
 /* --- of one part ------------------------------------------------------------------------ */
 
-static int encode_text(struct aio__http_bytes *body, const char *text)
+static int encode_text(struct aio__bytes *body, const char *text)
 {
     static const char digits[] = "0123456789ABCDEF";
-    int err = aio__http_bytes_reserve(body, 3 * strlen(text));
+    int err = aio__bytes_reserve(body, 1 + 3 * strlen(text));
 
     for (; err == 0 && *text != '\0'; text++) {
         unsigned char byte = (unsigned char)*text;
@@ -27,15 +27,15 @@ static int encode_text(struct aio__http_bytes *body, const char *text)
                         (byte >= '0' && byte <= '9') || strchr("-._~", byte) != NULL;
 
         if (byte == ' ')
-            err = aio__http_bytes_add(body, "+", 1);
+            err = aio__httpc_add(body, "+", 1);
         else
-            err = is_plain ? aio__http_bytes_add(body, text, 1)
-                           : aio__http_bytes_add(body, coded, sizeof(coded));
+            err = is_plain ? aio__httpc_add(body, text, 1)
+                           : aio__httpc_add(body, coded, sizeof(coded));
     }
     return err;
 }
 
-int aio__http_form_encode(const aio_http_field *fields, size_t count, struct aio__http_bytes *body)
+int aio__httpc_form_encode(const aio_http_field *fields, size_t count, struct aio__bytes *body)
 {
     int err = 0;
 
@@ -45,11 +45,11 @@ int aio__http_form_encode(const aio_http_field *fields, size_t count, struct aio
         if (fields[i].name == NULL || fields[i].value == NULL)
             return aio_raise(AIO_EVALUE, "field %zu has no name, or no value", i);
         if (i > 0)
-            err = aio__http_bytes_add(body, "&", 1);
+            err = aio__httpc_add(body, "&", 1);
         if (err == 0)
             err = encode_text(body, fields[i].name);
         if (err == 0)
-            err = aio__http_bytes_add(body, "=", 1);
+            err = aio__httpc_add(body, "=", 1);
         if (err == 0)
             err = encode_text(body, fields[i].value);
     }
@@ -60,8 +60,8 @@ int aio__http_form_encode(const aio_http_field *fields, size_t count, struct aio
 
 struct part {
     struct part *next;
-    struct aio__http_bytes head; /* its header lines */
-    struct aio__http_bytes data;
+    struct aio__bytes head; /* its header lines */
+    struct aio__bytes data;
 };
 
 struct aio_http_form {
@@ -75,7 +75,7 @@ aio_http_form *aio_http_form_new(void)
     aio_http_form *form = aio_calloc(1, sizeof(*form));
 
     if (form == NULL) {
-        aio__http_set_failure(AIO_ENOMEM);
+        aio__httpc_set_failure(AIO_ENOMEM);
         return NULL;
     }
     form->refs = 1;
@@ -92,8 +92,8 @@ aio_http_form *aio_http_form_ref(aio_http_form *form)
 
 static void free_part(struct part *part)
 {
-    aio__http_bytes_free(&part->head);
-    aio__http_bytes_free(&part->data);
+    aio__bytes_free(&part->head);
+    aio__bytes_free(&part->data);
     aio_free(part);
 }
 
@@ -109,18 +109,18 @@ void aio_http_form_unref(aio_http_form *form)
 }
 
 /* A name in quotes, as browsers write it. */
-static int add_quoted(struct aio__http_bytes *head, const char *key, const char *text)
+static int add_quoted(struct aio__bytes *head, const char *key, const char *text)
 {
-    int err = aio__http_bytes_add_text(head, key);
+    int err = aio__httpc_add_text(head, key);
 
     for (; err == 0 && *text != '\0'; text++)
         switch (*text) {
-        case '"': err = aio__http_bytes_add_text(head, "%22"); break;
-        case '\r': err = aio__http_bytes_add_text(head, "%0D"); break;
-        case '\n': err = aio__http_bytes_add_text(head, "%0A"); break;
-        default: err = aio__http_bytes_add(head, text, 1);
+        case '"': err = aio__httpc_add_text(head, "%22"); break;
+        case '\r': err = aio__httpc_add_text(head, "%0D"); break;
+        case '\n': err = aio__httpc_add_text(head, "%0A"); break;
+        default: err = aio__httpc_add(head, text, 1);
         }
-    return err < 0 ? err : aio__http_bytes_add_text(head, "\"");
+    return err < 0 ? err : aio__httpc_add_text(head, "\"");
 }
 
 static int fill_part(struct part *part, const char *name, const char *filename, const char *type,
@@ -131,12 +131,12 @@ static int fill_part(struct part *part, const char *name, const char *filename, 
     if (err == 0 && filename != NULL)
         err = add_quoted(&part->head, "; filename=\"", filename);
     if (err == 0 && type != NULL)
-        err = aio__http_bytes_add_text(&part->head, "\r\nContent-Type: ");
+        err = aio__httpc_add_text(&part->head, "\r\nContent-Type: ");
     if (err == 0 && type != NULL)
-        err = aio__http_bytes_add_text(&part->head, type);
+        err = aio__httpc_add_text(&part->head, type);
     if (err == 0)
-        err = aio__http_bytes_add_text(&part->head, "\r\n\r\n");
-    return err < 0 ? err : aio__http_bytes_add(&part->data, data.data, data.size);
+        err = aio__httpc_add_text(&part->head, "\r\n\r\n");
+    return err < 0 ? err : aio__httpc_add(&part->data, data.data, data.size);
 }
 
 static int add_part(aio_http_form *form, const char *name, const char *filename, const char *type,
@@ -158,7 +158,7 @@ static int add_part(aio_http_form *form, const char *name, const char *filename,
 int aio_http_form_add(aio_http_form *form, const char *name, const char *value)
 {
     if (form == NULL)
-        return aio__http_failure();
+        return aio__httpc_failure();
     if (name == NULL || value == NULL)
         return aio_raise(AIO_EVALUE, "a field has a name and a value");
     return add_part(form, name, NULL, NULL, (aio_buffer){value, strlen(value)});
@@ -168,12 +168,12 @@ int aio_http_form_add_file(aio_http_form *form, const char *name, const char *fi
                            const char *content_type, aio_buffer data)
 {
     if (form == NULL)
-        return aio__http_failure();
+        return aio__httpc_failure();
     if (name == NULL || filename == NULL || (data.data == NULL && data.size > 0))
         return aio_raise(AIO_EVALUE, "a file has a name of the field, one of its own, and data");
     if (content_type == NULL)
         content_type = "application/octet-stream";
-    if (!aio__http_is_line(content_type))
+    if (!aio__httpc_is_line(content_type))
         return aio_raise(AIO_EVALUE, "a content type is one line");
     return add_part(form, name, filename, content_type, data);
 }
@@ -190,8 +190,8 @@ static int make_boundary(char *boundary, size_t size)
     return 0;
 }
 
-int aio__http_multipart_encode(const aio_http_form *form, struct aio__http_bytes *body,
-                               char *content_type, size_t size)
+int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
+                                char *content_type, size_t size)
 {
     char boundary[40];
     char line[50];
@@ -202,14 +202,14 @@ int aio__http_multipart_encode(const aio_http_form *form, struct aio__http_bytes
     (void)snprintf(content_type, size, "multipart/form-data; boundary=%s", boundary);
     (void)snprintf(line, sizeof(line), "--%s\r\n", boundary);
     for (const struct part *part = form->first; part != NULL && err == 0; part = part->next) {
-        err = aio__http_bytes_add_text(body, line);
+        err = aio__httpc_add_text(body, line);
         if (err == 0)
-            err = aio__http_bytes_add(body, part->head.data, part->head.size);
+            err = aio__httpc_add(body, part->head.data, part->head.size);
         if (err == 0)
-            err = aio__http_bytes_add(body, part->data.data, part->data.size);
+            err = aio__httpc_add(body, part->data.data, part->data.size);
         if (err == 0)
-            err = aio__http_bytes_add_text(body, "\r\n");
+            err = aio__httpc_add_text(body, "\r\n");
     }
     (void)snprintf(line, sizeof(line), "--%s--\r\n", boundary);
-    return err < 0 ? err : aio__http_bytes_add_text(body, line);
+    return err < 0 ? err : aio__httpc_add_text(body, line);
 }

@@ -6,7 +6,7 @@
  * Servers send two things as "deflate": zlib's format, which is right, and the bare one. The
  * first byte tells them apart.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -14,7 +14,7 @@
 #include <strings.h>
 #include <zlib.h>
 
-struct aio__http_inflater {
+struct aio__httpc_inflater {
     z_stream stream;
     bool is_gzip;
     bool is_open;
@@ -29,7 +29,7 @@ static bool is_gzip(const char *encoding)
     return strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0;
 }
 
-bool aio__http_can_inflate(const char *encoding)
+bool aio__httpc_can_inflate(const char *encoding)
 {
     return is_gzip(encoding) || strcasecmp(encoding, "deflate") == 0;
 }
@@ -46,9 +46,9 @@ static void release(void *arg, void *memory)
     aio_free(memory);
 }
 
-int aio__http_inflater_new(const char *encoding, struct aio__http_inflater **ret_inflater)
+int aio__httpc_inflater_new(const char *encoding, struct aio__httpc_inflater **ret_inflater)
 {
-    struct aio__http_inflater *inflater = aio_calloc(1, sizeof(*inflater));
+    struct aio__httpc_inflater *inflater = aio_calloc(1, sizeof(*inflater));
 
     if (inflater == NULL)
         return AIO_ENOMEM;
@@ -59,7 +59,7 @@ int aio__http_inflater_new(const char *encoding, struct aio__http_inflater **ret
     return 0;
 }
 
-void aio__http_inflater_free(struct aio__http_inflater *inflater)
+void aio__httpc_inflater_free(struct aio__httpc_inflater *inflater)
 {
     if (inflater == NULL)
         return;
@@ -69,7 +69,7 @@ void aio__http_inflater_free(struct aio__http_inflater *inflater)
 }
 
 /* Begin a stream whose first byte is known. */
-static int begin(struct aio__http_inflater *inflater, unsigned char first)
+static int begin(struct aio__httpc_inflater *inflater, unsigned char first)
 {
     bool is_zlib = (first & 15) == Z_DEFLATED && first >> 4 <= 7;
     int bits = inflater->is_gzip ? GZIP_BITS : is_zlib ? ZLIB_BITS : BARE_BITS;
@@ -84,13 +84,13 @@ static int begin(struct aio__http_inflater *inflater, unsigned char first)
     return 0;
 }
 
-bool aio__http_inflater_is_done(const struct aio__http_inflater *inflater)
+bool aio__httpc_inflater_is_done(const struct aio__httpc_inflater *inflater)
 {
     return inflater->is_done || !inflater->has_begun;
 }
 
-int aio__http_inflate(struct aio__http_inflater *inflater, aio_buffer *input,
-                      struct aio__http_bytes *output, size_t most)
+int aio__httpc_inflate(struct aio__httpc_inflater *inflater, aio_buffer *input,
+                       struct aio__bytes *output, size_t most)
 {
     z_stream *stream = &inflater->stream;
     size_t taken;
@@ -111,7 +111,7 @@ int aio__http_inflate(struct aio__http_inflater *inflater, aio_buffer *input,
     }
     if (!inflater->has_begun || inflater->is_done)
         return 0;
-    err = aio__http_bytes_reserve(output, most);
+    err = aio__bytes_reserve(output, 1 + most);
     if (err < 0)
         return err;
     taken = input->size > UINT_MAX ? UINT_MAX : input->size;

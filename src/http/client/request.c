@@ -5,7 +5,7 @@
  * libcurl could follow redirects itself, but would then look names up in threads of its own, and
  * send on what is for the first server alone.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -35,10 +35,10 @@ static int check_options(const aio_http_request_options *options)
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
         if (isnan(seconds[i]) || seconds[i] < 0)
             return aio_raise(AIO_EVALUE, "a timeout of 0 seconds or more, not %g", seconds[i]);
-    if (!aio__http_is_line(options->user == NULL ? "" : options->user) ||
-        !aio__http_is_line(options->password == NULL ? "" : options->password))
+    if (!aio__httpc_is_line(options->user == NULL ? "" : options->user) ||
+        !aio__httpc_is_line(options->password == NULL ? "" : options->password))
         return aio_raise(AIO_EVALUE, "user or password have a control character");
-    return aio__http_check_fields(options->headers, options->header_count);
+    return aio__httpc_check_fields(options->headers, options->header_count);
 }
 
 /* The call's headers, the content type of its body, and the session's that it does not replace. */
@@ -54,12 +54,12 @@ static int make_fields(aio_http_response *response, const aio_http_request_optio
         return AIO_ENOMEM;
     if (count > 0)
         memcpy(fields, options->headers, count * sizeof(*fields));
-    if (content_type != NULL && aio__http_find_field(fields, count, "Content-Type") == NULL)
+    if (content_type != NULL && aio__httpc_find_field(fields, count, "Content-Type") == NULL)
         fields[count++] = (aio_http_field){"Content-Type", content_type};
     for (size_t i = 0, own = count; i < session->header_count; i++)
-        if (aio__http_find_field(fields, own, session->headers[i].name) == NULL)
+        if (aio__httpc_find_field(fields, own, session->headers[i].name) == NULL)
             fields[count++] = session->headers[i];
-    err = aio__http_copy_fields(fields, count, &response->fields, &response->field_texts);
+    err = aio__httpc_copy_fields(fields, count, &response->fields, &response->field_texts);
     aio_free(fields);
     if (err == 0)
         response->field_count = count;
@@ -68,7 +68,7 @@ static int make_fields(aio_http_response *response, const aio_http_request_optio
 
 static int make_cookies(aio_http_response *response, const aio_http_request_options *options)
 {
-    struct aio__http_bytes text = {0};
+    struct aio__bytes text = {0};
     int err = 0;
 
     if (options->cookie_count > 0 && options->cookies == NULL)
@@ -76,20 +76,20 @@ static int make_cookies(aio_http_response *response, const aio_http_request_opti
     for (size_t i = 0; i < options->cookie_count && err == 0; i++) {
         const aio_http_field *cookie = &options->cookies[i];
 
-        if (!aio__http_is_token(cookie->name) || !aio__http_is_line(cookie->value) ||
+        if (!aio__httpc_is_token(cookie->name) || !aio__httpc_is_line(cookie->value) ||
             strchr(cookie->value, ';') != NULL)
             err = aio_raise(AIO_EVALUE, "not a cookie's name or value");
         if (err == 0 && i > 0)
-            err = aio__http_bytes_add_text(&text, "; ");
+            err = aio__httpc_add_text(&text, "; ");
         if (err == 0)
-            err = aio__http_bytes_add_text(&text, cookie->name);
+            err = aio__httpc_add_text(&text, cookie->name);
         if (err == 0)
-            err = aio__http_bytes_add_text(&text, "=");
+            err = aio__httpc_add_text(&text, "=");
         if (err == 0)
-            err = aio__http_bytes_add_text(&text, cookie->value);
+            err = aio__httpc_add_text(&text, cookie->value);
     }
     if (err < 0)
-        aio__http_bytes_free(&text);
+        aio__bytes_free(&text);
     response->cookies = text.data;
     return err;
 }
@@ -113,21 +113,21 @@ static int make_body(aio_http_response *response, const aio_http_request_options
     }
     if (options->json != NULL) {
         *ret_type = "application/json";
-        return aio__http_bytes_add_text(&response->body, options->json);
+        return aio__httpc_add_text(&response->body, options->json);
     }
     if (options->form_count > 0) {
         *ret_type = "application/x-www-form-urlencoded";
-        return aio__http_form_encode(options->form, options->form_count, &response->body);
+        return aio__httpc_form_encode(options->form, options->form_count, &response->body);
     }
     if (options->multipart != NULL) {
         *ret_type = buffer;
-        return aio__http_multipart_encode(options->multipart, &response->body, buffer, size);
+        return aio__httpc_multipart_encode(options->multipart, &response->body, buffer, size);
     }
     response->has_body = options->body.data != NULL || may_be_empty;
     if (options->body.data == NULL)
         return 0;
     *ret_type = "application/octet-stream";
-    return aio__http_bytes_add(&response->body, options->body.data, options->body.size);
+    return aio__httpc_add(&response->body, options->body.data, options->body.size);
 }
 
 static int copy_text(char **ret_copy, const char *text)
@@ -152,8 +152,8 @@ static int make_credentials(aio_http_response *response, const aio_http_request_
     } else if (user == NULL && (session->base.origin == NULL ||
                                 strcmp(session->base.origin, response->url.origin) == 0)) {
         user = session->options.user != NULL ? session->options.user : session->base.user;
-        password = session->options.user != NULL ? session->options.password
-                                                 : session->base.password;
+        password =
+            session->options.user != NULL ? session->options.password : session->base.password;
     }
     if (user == NULL)
         return 0;
@@ -167,7 +167,7 @@ static int make_proxy(aio_http_response *response, const aio_http_request_option
 
     if (proxy == NULL || *proxy == '\0')
         return 0;
-    return aio__http_url_read_proxy(&response->proxy, proxy);
+    return aio__httpc_url_read_proxy(&response->proxy, proxy);
 }
 
 static double choose(double own, double of_session)
@@ -194,13 +194,13 @@ static void make_limits(aio_http_response *response, const aio_http_request_opti
 static int fill_in(aio_http_response *response, const char *method, const char *url,
                    const aio_http_request_options *options)
 {
-    char type_buffer[AIO__HTTP_MULTIPART_TYPE];
+    char type_buffer[AIO__HTTPC_MULTIPART_TYPE];
     const char *type = NULL;
     int err = copy_text(&response->method, method);
 
     if (err == 0)
-        err = aio__http_url_read(&response->url, response->session->base.text, url,
-                                 options->params, options->param_count);
+        err = aio__httpc_url_read(&response->url, response->session->base.text, url,
+                                  options->params, options->param_count);
     if (err == 0)
         err = make_body(response, options, &type, type_buffer, sizeof(type_buffer));
     if (err == 0)
@@ -221,18 +221,18 @@ static int fill_in(aio_http_response *response, const char *method, const char *
 static int find_way(aio_http_response *response)
 {
     aio_http_session *session = response->session;
-    const struct aio__http_url *proxy = &response->proxy;
+    const struct aio__httpc_url *proxy = &response->proxy;
     bool proxy_resolves = proxy->text != NULL && strncmp(proxy->text, "socks4:", 7) != 0 &&
                           strncmp(proxy->text, "socks5:", 7) != 0;
     int err = 0;
 
     if (proxy->text != NULL)
-        err = aio__http_resolve(session, proxy->host, proxy->port, &response->resolve);
+        err = aio__httpc_resolve(session, proxy->host, proxy->port, &response->resolve);
     if (err == 0 && !proxy_resolves)
-        err = aio__http_resolve(session, response->url.host, response->url.port,
-                                &response->resolve);
+        err =
+            aio__httpc_resolve(session, response->url.host, response->url.port, &response->resolve);
     if (err == 0 && !response->insecure && (response->url.is_tls || proxy->is_tls))
-        err = aio__http_trust(session);
+        err = aio__httpc_trust(session);
     return err;
 }
 
@@ -261,17 +261,17 @@ static int exchange(aio_http_response *response)
     if (err == 0 && response->session->closed)
         err = aio_raise(AIO_ECLOSED, "the session is closed");
     if (err == 0)
-        err = aio__http_transfer_prepare(response);
+        err = aio__httpc_transfer_prepare(response);
     if (err == 0)
-        err = aio__http_limit(response);
+        err = aio__httpc_limit(response);
     if (err == 0)
-        err = aio__http_start(response);
+        err = aio__httpc_start(response);
     if (err == 0 && response->stream != NULL)
-        err = aio__http_upload(response);
+        err = aio__httpc_upload(response);
     while (err == 0 && !response->head_is_done && !response->ended)
-        err = aio__http_transfer_wait(response);
+        err = aio__httpc_transfer_wait(response);
     if (err == 0 && response->ended && response->code < 0 && !response->head_is_done)
-        err = aio__http_transfer_raise(response);
+        err = aio__httpc_transfer_raise(response);
     return err;
 }
 
@@ -287,7 +287,7 @@ static bool is_redirect(const aio_http_response *response)
 
 static void forget_body(aio_http_response *response)
 {
-    aio__http_bytes_free(&response->body);
+    aio__bytes_free(&response->body);
     response->has_body = false;
     response->sends_stream = false;
 }
@@ -318,9 +318,8 @@ static bool is_secret(const char *name)
 static int change_method(aio_http_response *response)
 {
     bool is_post = strcmp(response->method, "POST") == 0;
-    bool becomes_get =
-        (response->status == 303 && strcmp(response->method, "HEAD") != 0) ||
-        ((response->status == 301 || response->status == 302) && is_post);
+    bool becomes_get = (response->status == 303 && strcmp(response->method, "HEAD") != 0) ||
+                       ((response->status == 301 || response->status == 302) && is_post);
     char *get;
 
     if (!becomes_get)
@@ -355,12 +354,12 @@ static void forget_secrets(aio_http_response *response)
 static int change_url(aio_http_response *response)
 {
     const char *location = aio_http_response_header(response, "Location");
-    struct aio__http_url next = {0};
-    int err = aio__http_url_read(&next, response->url.text, location, NULL, 0);
+    struct aio__httpc_url next = {0};
+    int err = aio__httpc_url_read(&next, response->url.text, location, NULL, 0);
 
     if (err == AIO_EVALUE)
-        err = aio_raise(AIO_HTTP_EREDIRECT, "a redirect to what is no URL: %s",
-                        response->url.shown);
+        err =
+            aio_raise(AIO_HTTP_EREDIRECT, "a redirect to what is no URL: %s", response->url.shown);
     if (err < 0)
         return err;
     if (strcmp(next.origin, response->url.origin) != 0)
@@ -370,7 +369,7 @@ static int change_url(aio_http_response *response)
         if (err == 0)
             err = copy_text(&response->password, next.password == NULL ? "" : next.password);
     }
-    aio__http_url_free(&response->url);
+    aio__httpc_url_free(&response->url);
     response->url = next;
     return err;
 }
@@ -381,11 +380,11 @@ static int leave_hop(aio_http_response *response)
     int err = 0;
 
     if (!response->ended) {
-        aio__http_finish(response, 0);
-        aio__http_give_up(response);
+        aio__httpc_finish(response, 0);
+        aio__httpc_give_up(response);
     }
     while (err == 0 && response->is_added)
-        err = aio__http_transfer_wait(response);
+        err = aio__httpc_transfer_wait(response);
     return err;
 }
 
@@ -404,7 +403,7 @@ static int follow(aio_http_response *response)
         err = change_url(response);
     if (err < 0)
         return err;
-    aio__http_transfer_reset(response);
+    aio__httpc_transfer_reset(response);
     response->connect_at = aio_loop_time(response->session->loop) + response->connect_timeout;
     return 0;
 }
@@ -418,7 +417,7 @@ static int perform(aio_http_response *response, bool no_redirects)
         if (err == 0)
             err = exchange(response);
     }
-    return err < 0 ? err : aio__http_response_begin(response);
+    return err < 0 ? err : aio__httpc_response_begin(response);
 }
 
 /* --- the calls -------------------------------------------------------------------------- */
@@ -427,10 +426,10 @@ static int check_call(const aio_http_session *session, const char *method,
                       aio_http_response **ret_response)
 {
     if (session == NULL)
-        return aio__http_failure();
+        return aio__httpc_failure();
     if (ret_response == NULL)
         return aio_raise(AIO_EVALUE, "a place for the response is needed, not NULL");
-    if (!aio__http_is_token(method))
+    if (!aio__httpc_is_token(method))
         return aio_raise(AIO_EVALUE, "not a method");
     if (session->closed)
         return aio_raise(AIO_ECLOSED, "the session is closed");
@@ -453,7 +452,7 @@ static int request(aio_http_session *session, const char *method, const char *ur
         err = check_options(options);
     if (err < 0)
         return err;
-    response = aio__http_response_new(session);
+    response = aio__httpc_response_new(session);
     if (response == NULL)
         return AIO_ENOMEM;
     err = fill_in(response, method, url, options);

@@ -7,7 +7,7 @@
  * first request after some seconds. Tasks that want the same name at the same time share one
  * question, and its failure.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/dns.h>
 #include <aio/error.h>
@@ -20,12 +20,12 @@
 
 #define FRESH_FOR 10.0 /* seconds that an answer is used */
 #define TOLD_FOR  30.0 /* that libcurl surely remembers it, of 60 */
-enum { MOST_NAMES = 256, MOST_ADDRESSES = 16 };
+enum { MOST_NAMES = 256, MOST_ADDRESSES = 16, MOST_KEY = 253 + sizeof(":65535") };
 
 struct name {
-    struct aio__http_link link; /* in the session's */
-    aio_lock *lock;             /* held by who asks */
-    struct aio__http_bytes line; /* "+host:port:address,address" */
+    struct aio__httpc_link link; /* in the session's */
+    aio_lock *lock;              /* held by who asks */
+    struct aio__bytes line;      /* "+host:port:address,address" */
     unsigned answers;            /* counts them */
     unsigned users;              /* tasks that hold it */
     int code;                    /* the last answer's */
@@ -36,18 +36,18 @@ struct name {
 
 static void free_name(struct name *name)
 {
-    aio__http_link_remove(&name->link);
-    aio__http_bytes_free(&name->line);
+    aio__httpc_link_remove(&name->link);
+    aio__bytes_free(&name->line);
     aio_lock_unref(name->lock);
     aio_free(name);
 }
 
-void aio__http_names_free(aio_http_session *session)
+void aio__httpc_names_free(aio_http_session *session)
 {
-    struct aio__http_link *next;
+    struct aio__httpc_link *next;
 
-    for (struct aio__http_link *link = session->names.next; link != &session->names; link = next) {
-        struct name *name = aio__http_of(link, struct name, link);
+    for (struct aio__httpc_link *link = session->names.next; link != &session->names; link = next) {
+        struct name *name = aio__httpc_of(link, struct name, link);
 
         next = link->next;
         if (name->users == 0)
@@ -58,10 +58,10 @@ void aio__http_names_free(aio_http_session *session)
 static void forget_old_names(aio_http_session *session)
 {
     double now = aio_loop_time(session->loop);
-    struct aio__http_link *next;
+    struct aio__httpc_link *next;
 
-    for (struct aio__http_link *link = session->names.next; link != &session->names; link = next) {
-        struct name *name = aio__http_of(link, struct name, link);
+    for (struct aio__httpc_link *link = session->names.next; link != &session->names; link = next) {
+        struct name *name = aio__httpc_of(link, struct name, link);
 
         next = link->next;
         if (name->users == 0 && name->fresh_until <= now) {
@@ -71,38 +71,41 @@ static void forget_old_names(aio_http_session *session)
     }
 }
 
-static struct name *get_name(aio_http_session *session, const char *host, unsigned port)
+static struct name *find_name(const aio_http_session *session, const char *key)
 {
-    size_t size = strlen(host) + 12;
-    struct name *name;
-
-    for (struct aio__http_link *link = session->names.next; link != &session->names;
+    for (struct aio__httpc_link *link = session->names.next; link != &session->names;
          link = link->next) {
-        size_t length = strlen(host);
+        struct name *name = aio__httpc_of(link, struct name, link);
 
-        name = aio__http_of(link, struct name, link);
-        if (strncmp(name->key, host, length) == 0 && name->key[length] == ':' &&
-            strtoul(name->key + length + 1, NULL, 10) == port)
+        if (strcmp(name->key, key) == 0)
             return name;
     }
+    return NULL;
+}
+
+static struct name *add_name(aio_http_session *session, const char *key)
+{
+    size_t size = strlen(key) + 1;
+    struct name *name;
+
     if (session->name_count >= MOST_NAMES)
         forget_old_names(session);
     name = aio_calloc(1, sizeof(*name) + size);
     if (name == NULL)
         return NULL;
-    aio__http_link_init(&name->link);
-    (void)snprintf(name->key, size, "%s:%u", host, port);
+    aio__httpc_link_init(&name->link);
+    memcpy(name->key, key, size);
     name->lock = aio_lock_new();
     if (name->lock == NULL) {
         aio_free(name);
         return NULL;
     }
     session->name_count++;
-    aio__http_link_append(&session->names, &name->link);
+    aio__httpc_link_append(&session->names, &name->link);
     return name;
 }
 
-static int add_address(struct aio__http_bytes *line, const struct addrinfo *found, bool is_first)
+static int add_address(struct aio__bytes *line, const struct addrinfo *found, bool is_first)
 {
     char text[INET6_ADDRSTRLEN + 3];
     int err;
@@ -120,35 +123,35 @@ static int add_address(struct aio__http_bytes *line, const struct addrinfo *foun
         if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text)) == NULL)
             return 0;
     }
-    err = is_first ? 0 : aio__http_bytes_add(line, ",", 1);
-    return err < 0 ? err : aio__http_bytes_add_text(line, text);
+    err = is_first ? 0 : aio__httpc_add(line, ",", 1);
+    return err < 0 ? err : aio__httpc_add_text(line, text);
 }
 
 static int ask(aio_http_session *session, struct name *name, const char *host)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct aio__http_bytes line = {0};
+    struct aio__bytes line = {0};
     struct addrinfo *list = NULL;
     int count = 0;
     int err = aio_loop_getaddrinfo(session->loop, host, NULL, &hints, &list);
 
     if (err < 0)
         return err;
-    err = aio__http_bytes_add_text(&line, "+");
+    err = aio__httpc_add_text(&line, "+");
     if (err == 0)
-        err = aio__http_bytes_add_text(&line, name->key);
+        err = aio__httpc_add_text(&line, name->key);
     if (err == 0)
-        err = aio__http_bytes_add_text(&line, ":");
-    for (const struct addrinfo *found = list;
-         found != NULL && err == 0 && count < MOST_ADDRESSES; found = found->ai_next)
+        err = aio__httpc_add_text(&line, ":");
+    for (const struct addrinfo *found = list; found != NULL && err == 0 && count < MOST_ADDRESSES;
+         found = found->ai_next)
         if (found->ai_family == AF_INET || found->ai_family == AF_INET6)
             err = add_address(&line, found, count++ == 0);
     aio_freeaddrinfo(list);
     if (err < 0) {
-        aio__http_bytes_free(&line);
+        aio__bytes_free(&line);
         return err;
     }
-    aio__http_bytes_free(&name->line);
+    aio__bytes_free(&name->line);
     name->line = line;
     name->told_until = 0;
     name->fresh_until = aio_loop_time(session->loop) + FRESH_FOR;
@@ -187,16 +190,21 @@ static bool is_address(const char *host)
     return host[0] == '[' || inet_aton(host, &address) != 0;
 }
 
-int aio__http_resolve(aio_http_session *session, const char *host, unsigned port,
-                      struct curl_slist **list)
+int aio__httpc_resolve(aio_http_session *session, const char *host, unsigned port,
+                       struct curl_slist **list)
 {
+    char key[MOST_KEY];
     struct curl_slist *longer;
     struct name *name;
     int err;
 
     if (is_address(host))
         return 0;
-    name = get_name(session, host, port);
+    if (snprintf(key, sizeof(key), "%s:%u", host, port) >= (int)sizeof(key))
+        return AIO_EAI_NONAME;
+    name = find_name(session, key);
+    if (name == NULL)
+        name = add_name(session, key);
     if (name == NULL)
         return AIO_ENOMEM;
     name->users++;

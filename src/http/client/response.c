@@ -6,7 +6,7 @@
  * there or in the multi handle. It goes when both are done with it. Only the program's references
  * hold the session: one that is closed makes its engine let go.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -20,7 +20,7 @@
 
 /* --- life ------------------------------------------------------------------------------- */
 
-aio_http_response *aio__http_response_new(aio_http_session *session)
+aio_http_response *aio__httpc_response_new(aio_http_session *session)
 {
     aio_http_response *response = aio_calloc(1, sizeof(*response));
 
@@ -28,9 +28,9 @@ aio_http_response *aio__http_response_new(aio_http_session *session)
         return NULL;
     response->refs = 1;
     response->session = aio_http_session_ref(session);
-    response->iterator.ops = &aio__http_chunks;
-    aio__http_link_init(&response->added);
-    aio__http_link_init(&response->work);
+    response->iterator.ops = &aio__httpc_chunks;
+    aio__httpc_link_init(&response->added);
+    aio__httpc_link_init(&response->work);
     return response;
 }
 
@@ -44,29 +44,29 @@ static void wipe(char *text)
 static void free_response(aio_http_response *response)
 {
     aio_free(response->method);
-    aio__http_url_free(&response->url);
+    aio__httpc_url_free(&response->url);
     aio_free(response->fields);
     aio_free(response->field_texts);
     aio_free(response->cookies);
     aio_free(response->user);
     wipe(response->password);
-    aio__http_url_free(&response->proxy);
-    aio__http_bytes_free(&response->body);
-    aio__http_bytes_free(&response->head);
+    aio__httpc_url_free(&response->proxy);
+    aio__bytes_free(&response->body);
+    aio__bytes_free(&response->head);
     aio_free(response->received);
     aio_free(response->content_type);
     aio_free(response->charset);
-    aio__http_bytes_free(&response->incoming);
-    aio__http_bytes_free(&response->chunk);
-    aio__http_bytes_free(&response->decoded);
-    aio__http_inflater_free(response->inflater);
-    aio__http_bytes_free(&response->whole);
+    aio__bytes_free(&response->incoming);
+    aio__bytes_free(&response->chunk);
+    aio__bytes_free(&response->decoded);
+    aio__httpc_inflater_free(response->inflater);
+    aio__bytes_free(&response->whole);
     aio_free(response->text);
     aio_free(response->text_charset);
     aio_free(response);
 }
 
-void aio__http_response_left(aio_http_response *response)
+void aio__httpc_response_left(aio_http_response *response)
 {
     if (response->refs == 0)
         free_response(response);
@@ -86,8 +86,8 @@ void aio_http_response_unref(aio_http_response *response)
     if (response == NULL || --response->refs != 0)
         return;
     session = response->session;
-    aio__http_finish(response, AIO_ECANCELLED); /* for its timer, if it is under way still */
-    aio__http_give_up(response);                /* frees it, now or soon */
+    aio__httpc_finish(response, AIO_ECANCELLED); /* for its timer, if it is under way still */
+    aio__httpc_give_up(response);                /* frees it, now or soon */
     aio_http_session_unref(session);
 }
 
@@ -99,7 +99,7 @@ int aio_http_response_exit(aio_http_response *response, int code)
 
 /* --- the head --------------------------------------------------------------------------- */
 
-int aio__http_head_complete(aio_http_response *response)
+int aio__httpc_head_complete(aio_http_response *response)
 {
     const char *at = response->head.data;
 
@@ -116,7 +116,7 @@ int aio__http_head_complete(aio_http_response *response)
     return 0;
 }
 
-int aio_http_response_status(const aio_http_response *response)
+int aio_http_response_status_code(const aio_http_response *response)
 {
     return response == NULL ? 0 : response->status;
 }
@@ -155,7 +155,7 @@ const char *aio_http_response_header(const aio_http_response *response, const ch
 {
     if (response == NULL || name == NULL)
         return NULL;
-    return aio__http_find_field(response->received, response->received_count, name);
+    return aio__httpc_find_field(response->received, response->received_count, name);
 }
 
 const aio_http_field *aio_http_response_headers(const aio_http_response *response,
@@ -239,11 +239,11 @@ static int read_content_type(aio_http_response *response)
     return response->charset == NULL ? AIO_ENOMEM : 0;
 }
 
-int aio__http_response_begin(aio_http_response *response)
+int aio__httpc_response_begin(aio_http_response *response)
 {
     int err = read_content_type(response);
 
-    return err < 0 ? err : aio__http_body_begin(response);
+    return err < 0 ? err : aio__httpc_body_begin(response);
 }
 
 const char *aio_http_response_content_type(const aio_http_response *response)
@@ -264,7 +264,7 @@ int aio_http_response_read(aio_http_response *response, aio_buffer *ret_body)
 
     if (response == NULL)
         return aio_raise(AIO_EVALUE, "a response is needed, not NULL");
-    err = aio__http_body_read(response);
+    err = aio__httpc_body_read(response);
     if (err == 0 && ret_body != NULL)
         *ret_body = (aio_buffer){response->whole.data, response->whole.size};
     return err;
@@ -290,7 +290,7 @@ int aio_http_response_text_as(aio_http_response *response, const char *charset,
         return err;
     if (response->text == NULL || strcmp(response->text_charset, charset) != 0) {
         name = aio_strdup(charset);
-        err = name == NULL ? AIO_ENOMEM : aio__http_decode(charset, body, &text);
+        err = name == NULL ? AIO_ENOMEM : aio__httpc_decode(charset, body, &text);
         if (err < 0) {
             aio_free(name);
             return err;

@@ -5,7 +5,7 @@
  * A session is referenced by the program and by every response. The engine's lists borrow: a
  * response leaves them before it goes.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -27,13 +27,14 @@ enum {
 
 static _Thread_local int last_failure = AIO_EVALUE;
 
-int aio__http_failure(void)
+int aio__httpc_failure(void)
 {
-    return last_failure == AIO_EVALUE ? aio_raise(AIO_EVALUE, "a session or form is needed, not NULL")
-                                      : last_failure;
+    return last_failure == AIO_EVALUE
+               ? aio_raise(AIO_EVALUE, "a session or form is needed, not NULL")
+               : last_failure;
 }
 
-void aio__http_set_failure(int code)
+void aio__httpc_set_failure(int code)
 {
     last_failure = code;
 }
@@ -55,10 +56,10 @@ static int check_options(const aio_http_session_options *options)
         return aio_raise(AIO_EVALUE, "aio_http_session_options of another size");
     if ((unsigned)options->version > AIO_HTTP_2)
         return aio_raise(AIO_EVALUE, "no such version of HTTP: %d", (int)options->version);
-    if (!aio__http_is_line(options->user == NULL ? "" : options->user) ||
-        !aio__http_is_line(options->password == NULL ? "" : options->password))
+    if (!aio__httpc_is_line(options->user == NULL ? "" : options->user) ||
+        !aio__httpc_is_line(options->password == NULL ? "" : options->password))
         return aio_raise(AIO_EVALUE, "user or password have a control character");
-    err = aio__http_check_fields(options->headers, options->header_count);
+    err = aio__httpc_check_fields(options->headers, options->header_count);
     if (err == 0)
         err = check_seconds("a total_timeout", options->total_timeout);
     if (err == 0)
@@ -71,9 +72,9 @@ static int check_options(const aio_http_session_options *options)
 /* The texts of the options, each of them optional. */
 static const char **text_of(aio_http_session_options *options, size_t index)
 {
-    const char **const texts[] = {&options->base_url,  &options->user,     &options->password,
-                                  &options->ca_file,   &options->ca_dir,   &options->cert_file,
-                                  &options->key_file,  &options->proxy};
+    const char **const texts[] = {&options->base_url, &options->user,   &options->password,
+                                  &options->ca_file,  &options->ca_dir, &options->cert_file,
+                                  &options->key_file, &options->proxy};
 
     return index < sizeof(texts) / sizeof(texts[0]) ? texts[index] : NULL;
 }
@@ -133,21 +134,21 @@ static int set_up(aio_http_session *session, const aio_http_session_options *opt
     session->options = *options;
     err = copy_texts(session);
     if (err == 0)
-        err = aio__http_copy_fields(options->headers, options->header_count, &session->fields,
-                                    &field_texts);
+        err = aio__httpc_copy_fields(options->headers, options->header_count, &session->fields,
+                                     &field_texts);
     if (err < 0)
         return err;
     session->field_texts = field_texts;
     session->options.headers = session->fields;
     set_defaults(&session->options);
     if (options->base_url != NULL)
-        err = aio__http_url_read(&session->base, NULL, options->base_url, NULL, 0);
+        err = aio__httpc_url_read(&session->base, NULL, options->base_url, NULL, 0);
     if (err == 0 && options->proxy != NULL && options->proxy[0] != '\0')
-        err = aio__http_url_read_proxy(&session->proxy, options->proxy);
+        err = aio__httpc_url_read_proxy(&session->proxy, options->proxy);
     if (err < 0)
         return err;
     session->trust_lock = aio_lock_new();
-    return session->trust_lock == NULL ? AIO_ENOMEM : aio__http_engine_open(session);
+    return session->trust_lock == NULL ? AIO_ENOMEM : aio__httpc_engine_open(session);
 }
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -159,8 +160,8 @@ static void free_session(aio_http_session *session)
     aio_free(session->texts);
     aio_free(session->fields);
     aio_free(session->field_texts);
-    aio__http_url_free(&session->base);
-    aio__http_url_free(&session->proxy);
+    aio__httpc_url_free(&session->base);
+    aio__httpc_url_free(&session->proxy);
     aio_lock_unref(session->trust_lock);
     aio_loop_unref(session->loop);
     aio_free(session);
@@ -189,17 +190,17 @@ aio_http_session *aio_http_session_new(const aio_http_session_options *options)
         goto failed;
     session->refs = 1;
     session->loop = aio_loop_ref(loop);
-    aio__http_link_init(&session->added);
-    aio__http_link_init(&session->work);
-    aio__http_link_init(&session->names);
+    aio__httpc_link_init(&session->added);
+    aio__httpc_link_init(&session->work);
+    aio__httpc_link_init(&session->names);
     err = set_up(session, options);
     if (err == 0)
         return session;
     session->closed = true;
-    aio__http_engine_close(session);
+    aio__httpc_engine_close(session);
     free_session(session);
 failed:
-    aio__http_set_failure(err);
+    aio__httpc_set_failure(err);
     return NULL;
 }
 
@@ -224,9 +225,9 @@ void aio_http_session_close(aio_http_session *session)
     if (session == NULL || session->closed)
         return;
     session->closed = true;
-    aio__http_engine_close(session);
-    aio__http_names_free(session);
-    aio__http_trust_free(session);
+    aio__httpc_engine_close(session);
+    aio__httpc_names_free(session);
+    aio__httpc_trust_free(session);
 }
 
 bool aio_http_session_is_closed(const aio_http_session *session)
@@ -237,7 +238,7 @@ bool aio_http_session_is_closed(const aio_http_session *session)
 int aio_http_session_exit(aio_http_session *session, int code)
 {
     if (session == NULL)
-        return code < 0 ? code : aio__http_failure();
+        return code < 0 ? code : aio__httpc_failure();
     aio_http_session_close(session);
     aio_http_session_unref(session);
     return code;
@@ -246,7 +247,7 @@ int aio_http_session_exit(aio_http_session *session, int code)
 int aio_http_session_get_stats(const aio_http_session *session, aio_http_session_stats *ret_stats)
 {
     if (session == NULL)
-        return aio__http_failure();
+        return aio__httpc_failure();
     if (ret_stats == NULL || ret_stats->size != sizeof(*ret_stats))
         return aio_raise(AIO_EVALUE, "aio_http_session_stats of another size");
     *ret_stats = session->stats;

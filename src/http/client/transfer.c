@@ -9,7 +9,7 @@
  * What libcurl calls here may end the transfer, but not take it out of the multi handle: that is
  * queued.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/future.h>
@@ -48,20 +48,20 @@ static int on_limit(void *arg)
     aio_handle_unref(response->timer);
     response->timer = NULL;
     if (next_limit(response) > now) {
-        if (aio__http_limit(response) < 0)
-            aio__http_fail(response, AIO_ENOMEM, "");
+        if (aio__httpc_limit(response) < 0)
+            aio__httpc_fail(response, AIO_ENOMEM, "");
     } else if (response->total_at <= now) {
-        aio__http_fail(response, AIO_ETIMEDOUT, "not done within the total timeout");
+        aio__httpc_fail(response, AIO_ETIMEDOUT, "not done within the total timeout");
     } else if (!response->connected) {
-        aio__http_fail(response, AIO_ETIMEDOUT, "no connection within the connect timeout");
+        aio__httpc_fail(response, AIO_ETIMEDOUT, "no connection within the connect timeout");
     } else {
-        aio__http_fail(response, AIO_ETIMEDOUT, "nothing came within the read timeout");
+        aio__httpc_fail(response, AIO_ETIMEDOUT, "nothing came within the read timeout");
     }
     return 0;
 }
 
 /* A timer that is set too early stays: it then looks again. */
-int aio__http_limit(aio_http_response *response)
+int aio__httpc_limit(aio_http_response *response)
 {
     double next = next_limit(response);
 
@@ -91,9 +91,9 @@ static int on_connected(void *arg, char *peer, char *own, int peer_port, int own
     (void)own_port;
     response->connected = true;
     moved(response);
-    if (aio__http_limit(response) == 0)
+    if (aio__httpc_limit(response) == 0)
         return CURL_PREREQFUNC_OK;
-    aio__http_fail(response, AIO_ENOMEM, "");
+    aio__httpc_fail(response, AIO_ENOMEM, "");
     return CURL_PREREQFUNC_ABORT;
 }
 
@@ -129,10 +129,10 @@ static int continue_field(aio_http_response *response, const char *line, size_t 
     if (response->received_count == 0)
         return AIO_HTTP_EPROTOCOL;
     response->head.size--; /* the zero behind that value */
-    if (aio__http_bytes_add(&response->head, " ", 1) < 0 ||
-        aio__http_bytes_add(&response->head, line, size) < 0)
+    if (aio__httpc_add(&response->head, " ", 1) < 0 ||
+        aio__httpc_add(&response->head, line, size) < 0)
         return AIO_ENOMEM;
-    return aio__http_bytes_add(&response->head, "", 1);
+    return aio__httpc_add(&response->head, "", 1);
 }
 
 static int add_field(aio_http_response *response, const char *line, size_t size)
@@ -150,10 +150,10 @@ static int add_field(aio_http_response *response, const char *line, size_t size)
         value++;
         size--;
     }
-    if (aio__http_bytes_add(&response->head, line, name_size) < 0 ||
-        aio__http_bytes_add(&response->head, "", 1) < 0 ||
-        aio__http_bytes_add(&response->head, value, size) < 0 ||
-        aio__http_bytes_add(&response->head, "", 1) < 0)
+    if (aio__httpc_add(&response->head, line, name_size) < 0 ||
+        aio__httpc_add(&response->head, "", 1) < 0 ||
+        aio__httpc_add(&response->head, value, size) < 0 ||
+        aio__httpc_add(&response->head, "", 1) < 0)
         return AIO_ENOMEM;
     response->received_count++;
     return 0;
@@ -166,18 +166,18 @@ static int end_head(aio_http_response *response)
 
     if (response->status < 200 && response->status != 101)
         return 0;
-    err = aio__http_head_complete(response);
+    err = aio__httpc_head_complete(response);
     if (err < 0)
         return err;
     response->head_is_done = true;
-    aio__http_wake(response);
+    aio__httpc_wake(response);
     return 0;
 }
 
 static int take_line(aio_http_response *response, const char *line, size_t size)
 {
-    while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == '\n' ||
-                        line[size - 1] == ' ' || line[size - 1] == '\t'))
+    while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == '\n' || line[size - 1] == ' ' ||
+                        line[size - 1] == '\t'))
         size--;
     if (size == 0)
         return end_head(response);
@@ -200,7 +200,7 @@ static size_t on_head_line(char *line, size_t one, size_t size, void *arg)
     moved(response);
     response->head_size += size;
     if (response->head_size > response->max_head) {
-        aio__http_fail(response, AIO_HTTP_ETOOLARGE, "the head is over the limit");
+        aio__httpc_fail(response, AIO_HTTP_ETOOLARGE, "the head is over the limit");
         return 0;
     }
     if (response->head_is_done)
@@ -208,7 +208,7 @@ static size_t on_head_line(char *line, size_t one, size_t size, void *arg)
     err = take_line(response, line, size);
     if (err == 0)
         return size;
-    aio__http_fail(response, err, err == AIO_ENOMEM ? "" : "the head is malformed");
+    aio__httpc_fail(response, err, err == AIO_ENOMEM ? "" : "the head is malformed");
     return 0;
 }
 
@@ -226,18 +226,18 @@ static size_t on_body(char *data, size_t one, size_t size, void *arg)
         return 0;
     moved(response);
     if (takes_all && size > response->max_body - held) {
-        aio__http_fail(response, AIO_HTTP_ETOOLARGE, "the body is over the limit");
+        aio__httpc_fail(response, AIO_HTTP_ETOOLARGE, "the body is over the limit");
         return 0;
     }
     if (!takes_all && held >= response->session->options.buffer_size) {
         response->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
-    if (aio__http_bytes_add(&response->incoming, data, size) < 0) {
-        aio__http_fail(response, AIO_ENOMEM, "");
+    if (aio__httpc_add(&response->incoming, data, size) < 0) {
+        aio__httpc_fail(response, AIO_ENOMEM, "");
         return 0;
     }
-    aio__http_wake(response);
+    aio__httpc_wake(response);
     return size;
 }
 
@@ -265,7 +265,7 @@ static size_t on_send(char *data, size_t one, size_t room, void *arg)
     upload->size -= size;
     response->uploaded += size;
     if (upload->size == 0)
-        aio__http_wake(response);
+        aio__httpc_wake(response);
     return size;
 }
 
@@ -326,7 +326,7 @@ static CURLcode set_method(aio_http_response *response, CURL *easy)
 
 static CURLcode set_proxy(const aio_http_response *response, CURL *easy)
 {
-    const struct aio__http_url *proxy = &response->proxy;
+    const struct aio__httpc_url *proxy = &response->proxy;
     CURLcode result = CURLE_OK;
 
     /* "": none, whatever the environment says. */
@@ -345,7 +345,7 @@ static CURLcode set_tls(const aio_http_response *response, CURL *easy)
     (void)SET(CURLOPT_SSL_VERIFYHOST, response->insecure ? 0L : 2L);
     (void)SET(CURLOPT_SSLCERT, options->cert_file);
     (void)SET(CURLOPT_SSLKEY, options->key_file);
-    if (result == CURLE_OK && aio__http_trust_use(response->session, easy) < 0)
+    if (result == CURLE_OK && aio__httpc_trust_use(response->session, easy) < 0)
         result = CURLE_OUT_OF_MEMORY;
     return result;
 }
@@ -416,7 +416,7 @@ static CURL *take_easy(aio_http_session *session)
 
     if (session->idle_count > 0)
         return session->idle[--session->idle_count];
-    easy = aio__http_easy_new(session);
+    easy = aio__httpc_easy_new(session);
     if (easy != NULL && set_habits(session, easy) != CURLE_OK) {
         curl_easy_cleanup(easy);
         return NULL;
@@ -424,19 +424,19 @@ static CURL *take_easy(aio_http_session *session)
     return easy;
 }
 
-static int add_header(struct curl_slist **list, struct aio__http_bytes *line, const char *name,
+static int add_header(struct curl_slist **list, struct aio__bytes *line, const char *name,
                       const char *value)
 {
     struct curl_slist *longer;
     int err;
 
     line->size = 0;
-    err = aio__http_bytes_add_text(line, name);
+    err = aio__httpc_add_text(line, name);
     /* libcurl takes "Name:" as one to leave out, and "Name;" as an empty one. */
     if (err == 0)
-        err = aio__http_bytes_add_text(line, value == NULL ? ":" : *value == '\0' ? ";" : ": ");
+        err = aio__httpc_add_text(line, value == NULL ? ":" : *value == '\0' ? ";" : ": ");
     if (err == 0 && value != NULL)
-        err = aio__http_bytes_add_text(line, value);
+        err = aio__httpc_add_text(line, value);
     longer = err < 0 ? NULL : curl_slist_append(*list, line->data);
     if (longer == NULL)
         return AIO_ENOMEM;
@@ -447,27 +447,27 @@ static int add_header(struct curl_slist **list, struct aio__http_bytes *line, co
 static int make_headers(aio_http_response *response)
 {
     const aio_http_session_options *options = &response->session->options;
-    struct aio__http_bytes line = {0};
+    struct aio__bytes line = {0};
     int err = 0;
 
     for (size_t i = 0; i < response->field_count && err == 0; i++)
         err = add_header(&response->headers, &line, response->fields[i].name,
                          response->fields[i].value);
     if (err == 0 && !options->no_decompress &&
-        aio__http_find_field(response->fields, response->field_count, "Accept-Encoding") == NULL)
+        aio__httpc_find_field(response->fields, response->field_count, "Accept-Encoding") == NULL)
         err = add_header(&response->headers, &line, "Accept-Encoding", "gzip, deflate");
     if (err == 0 && (response->has_body || response->sends_stream)) {
-        if (aio__http_find_field(response->fields, response->field_count, "Content-Type") == NULL)
+        if (aio__httpc_find_field(response->fields, response->field_count, "Content-Type") == NULL)
             err = add_header(&response->headers, &line, "Content-Type", NULL);
         if (err == 0 &&
-            aio__http_find_field(response->fields, response->field_count, "Expect") == NULL)
+            aio__httpc_find_field(response->fields, response->field_count, "Expect") == NULL)
             err = add_header(&response->headers, &line, "Expect", NULL);
     }
-    aio__http_bytes_free(&line);
+    aio__bytes_free(&line);
     return err;
 }
 
-int aio__http_transfer_prepare(aio_http_response *response)
+int aio__httpc_transfer_prepare(aio_http_response *response)
 {
     CURLcode result = CURLE_OK;
     CURL *easy = take_easy(response->session);
@@ -490,10 +490,11 @@ int aio__http_transfer_prepare(aio_http_response *response)
     return result == CURLE_OK ? 0 : AIO_ENOMEM;
 }
 
-void aio__http_transfer_reset(aio_http_response *response)
+void aio__httpc_transfer_reset(aio_http_response *response)
 {
     response->ended = false;
     response->code = 0;
+    response->why = NULL;
     response->error[0] = '\0';
     response->connected = false;
     response->head.size = 0;
@@ -508,7 +509,7 @@ void aio__http_transfer_reset(aio_http_response *response)
 
 /* --- waiting ---------------------------------------------------------------------------- */
 
-int aio__http_transfer_wait(aio_http_response *response)
+int aio__httpc_transfer_wait(aio_http_response *response)
 {
     int err;
 

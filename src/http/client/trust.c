@@ -7,7 +7,7 @@
  * connection then shares the store. That needs libcurl to use the same OpenSSL. Where it does not,
  * it reads the files itself.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/executor.h>
@@ -83,8 +83,8 @@ static int load_in_thread(aio_http_session *session)
     char *end;
     int err;
 
-    options.arg_size = sizeof(*job) + (file == NULL ? 0 : strlen(file)) +
-                       (dir == NULL ? 0 : strlen(dir)) + 2;
+    options.arg_size =
+        sizeof(*job) + (file == NULL ? 0 : strlen(file)) + (dir == NULL ? 0 : strlen(dir)) + 2;
     options.result_type = &store_type;
     job = aio_calloc(1, options.arg_size);
     if (job == NULL)
@@ -98,13 +98,13 @@ static int load_in_thread(aio_http_session *session)
     return err;
 }
 
-int aio__http_trust(aio_http_session *session)
+int aio__httpc_trust(aio_http_session *session)
 {
     int err = 0;
 
     if (session->trust_is_known)
         return 0;
-    if (!aio__http_curl_has_openssl()) {
+    if (!aio__httpc_curl_has_openssl()) {
         session->trust_is_known = true;
         return 0;
     }
@@ -117,11 +117,11 @@ int aio__http_trust(aio_http_session *session)
     }
     (void)aio_lock_release(session->trust_lock);
     if (session->closed)
-        aio__http_trust_free(session);
+        aio__httpc_trust_free(session);
     return err;
 }
 
-void aio__http_trust_free(aio_http_session *session)
+void aio__httpc_trust_free(aio_http_session *session)
 {
     X509_STORE_free(session->store);
     session->store = NULL;
@@ -138,10 +138,10 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
     return CURLE_OK;
 }
 
-int aio__http_trust_use(aio_http_session *session, CURL *easy)
+int aio__httpc_trust_use(aio_http_session *session, CURL *easy)
 {
     const aio_http_session_options *options = &session->options;
-    bool is_ours = aio__http_curl_has_openssl();
+    bool is_ours = aio__httpc_curl_has_openssl();
     CURLcode result = CURLE_OK;
 
     if (is_ours || options->ca_file != NULL || options->ca_dir != NULL) {

@@ -6,7 +6,7 @@
  * server that is slow slows the iterator down. The transfer may fail while the iterator waits for
  * something; a timeout around it is then brought forward, so that it ends too.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 
@@ -24,9 +24,9 @@ static int send_piece(aio_http_response *response, const aio_buffer *piece)
     while (err == 0 && response->upload.size > 0 && !is_over(response)) {
         if (response->upload_paused) {
             response->upload_paused = false;
-            aio__http_resume(response);
+            aio__httpc_resume(response);
         }
-        err = aio__http_transfer_wait(response);
+        err = aio__httpc_transfer_wait(response);
     }
     response->upload = (aio_buffer){0}; /* it is borrowed until the next is asked for */
     return err;
@@ -47,7 +47,7 @@ static int send_all(aio_http_response *response)
     return err == AIO_ESTOP ? 0 : err;
 }
 
-int aio__http_upload(aio_http_response *response)
+int aio__httpc_upload(aio_http_response *response)
 {
     AIO_AUTO(aio_timeout) limit = aio_timeout_new_at(response->total_at);
     int err = aio_timeout_enter(limit);
@@ -65,7 +65,7 @@ int aio__http_upload(aio_http_response *response)
         return 0; /* the transfer knows why */
     if (err == 0 && response->upload_paused) {
         response->upload_paused = false;
-        aio__http_resume(response);
+        aio__httpc_resume(response);
     }
     return err;
 }

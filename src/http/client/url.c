@@ -5,7 +5,7 @@
  * The same parser everywhere: nothing is looked up, compared or sent that another reading of the
  * text would find elsewhere. User and password leave the text at once, so that no message has them.
  */
-#include "http/client_internal.h"
+#include "http/client/client.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void aio__http_url_free(struct aio__http_url *url)
+void aio__httpc_url_free(struct aio__httpc_url *url)
 {
     aio_free(url->text);
     aio_free(url->shown);
@@ -23,7 +23,7 @@ void aio__http_url_free(struct aio__http_url *url)
         explicit_bzero(url->password, strlen(url->password));
     aio_free(url->user);
     aio_free(url->password);
-    *url = (struct aio__http_url){0};
+    *url = (struct aio__httpc_url){0};
 }
 
 /* The message has no part of the text: it may hold a password. */
@@ -64,7 +64,7 @@ static int take_host(CURLU *parsed, char **ret_host)
     return take_part(parsed, CURLUPART_HOST, 0, ret_host);
 }
 
-static int take_credentials(CURLU *parsed, struct aio__http_url *url)
+static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
 {
     int err = take_part(parsed, CURLUPART_USER, CURLU_URLDECODE, &url->user);
 
@@ -76,7 +76,7 @@ static int take_credentials(CURLU *parsed, struct aio__http_url *url)
     return err;
 }
 
-static int take_origin(CURLU *parsed, struct aio__http_url *url)
+static int take_origin(CURLU *parsed, struct aio__httpc_url *url)
 {
     char *port = NULL;
     char *scheme = NULL;
@@ -110,15 +110,15 @@ static int add_params(CURLU *parsed, const aio_http_field *params, size_t count)
     if (count > 0 && params == NULL)
         return aio_raise(AIO_EVALUE, "%zu params are announced, and none given", count);
     for (size_t i = 0; i < count && err == 0 && why == CURLUE_OK; i++) {
-        struct aio__http_bytes pair = {0};
+        struct aio__bytes pair = {0};
 
         if (params[i].name == NULL || params[i].value == NULL)
             return aio_raise(AIO_EVALUE, "param %zu has no name, or no value", i);
-        err = aio__http_form_encode(&params[i], 1, &pair);
+        err = aio__httpc_form_encode(&params[i], 1, &pair);
         /* Encoded before: libcurl would keep a "&" of the value as it is. */
         if (err == 0)
             why = curl_url_set(parsed, CURLUPART_QUERY, pair.data, CURLU_APPENDQUERY);
-        aio__http_bytes_free(&pair);
+        aio__bytes_free(&pair);
     }
     return err < 0 ? err : why == CURLUE_OK ? 0 : bad_url(why);
 }
@@ -134,7 +134,7 @@ static int check_scheme(CURLU *parsed)
     return err;
 }
 
-static int take_apart(CURLU *parsed, struct aio__http_url *url)
+static int take_apart(CURLU *parsed, struct aio__httpc_url *url)
 {
     char *query = NULL;
     int err = take_credentials(parsed, url);
@@ -152,10 +152,10 @@ static int take_apart(CURLU *parsed, struct aio__http_url *url)
     return take_part(parsed, CURLUPART_URL, 0, &url->shown);
 }
 
-int aio__http_url_read(struct aio__http_url *url, const char *base, const char *text,
-                       const aio_http_field *params, size_t param_count)
+int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char *text,
+                        const aio_http_field *params, size_t param_count)
 {
-    struct aio__http_url found = {0};
+    struct aio__httpc_url found = {0};
     CURLUcode why = CURLUE_OK;
     CURLU *parsed;
     int err = 0;
@@ -176,17 +176,18 @@ int aio__http_url_read(struct aio__http_url *url, const char *base, const char *
         err = take_apart(parsed, &found);
     curl_url_cleanup(parsed);
     if (err < 0) {
-        aio__http_url_free(&found);
+        aio__httpc_url_free(&found);
         return err;
     }
-    aio__http_url_free(url);
+    aio__httpc_url_free(url);
     *url = found;
     return 0;
 }
 
 static bool is_proxy_scheme(const char *scheme)
 {
-    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    static const char *const schemes[] = {"http",    "https",  "socks4",
+                                          "socks4a", "socks5", "socks5h"};
 
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (strcmp(scheme, schemes[i]) == 0)
@@ -206,9 +207,9 @@ static int default_port(CURLU *parsed)
     return curl_url_set(parsed, CURLUPART_PORT, "1080", 0) == CURLUE_OK ? 0 : AIO_ENOMEM;
 }
 
-int aio__http_url_read_proxy(struct aio__http_url *url, const char *text)
+int aio__httpc_url_read_proxy(struct aio__httpc_url *url, const char *text)
 {
-    struct aio__http_url found = {0};
+    struct aio__httpc_url found = {0};
     CURLU *parsed = curl_url();
     char *scheme = NULL;
     CURLUcode why;
@@ -227,7 +228,7 @@ int aio__http_url_read_proxy(struct aio__http_url *url, const char *text)
     aio_free(scheme);
     curl_url_cleanup(parsed);
     if (err < 0) {
-        aio__http_url_free(&found);
+        aio__httpc_url_free(&found);
         return err;
     }
     *url = found;
