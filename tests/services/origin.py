@@ -24,13 +24,22 @@ What it serves is made on the fly from the seed: nobody can know it by heart.
     /headers            headers without end
     /stall              nothing, ever
     /half-stall         the head and half of the body, then nothing, ever
+    /no-read            the same as /stall, but the body of the request is not read
+    /refuse             403 before the body of the request is read, then the end
+    /fold               a header in two lines
+    /interim            103 before the answer
+    /reset              the connection is reset
+    /no-length          a body that ends with the connection
+    /counts             a JSON object: connections open, connections accepted, requests
 """
 import gzip
 import http.server
 import json
 import random
 import socket
+import struct
 import sys
+import threading
 import time
 import zlib
 
@@ -104,8 +113,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.answer(200, json.dumps(said).encode(), 'application/json')
 
     def do_any(self):
-        body = self.body()
         path, _, query = self.path.partition('?')
+        with Server.lock:
+            Server.requests += 1
+        body = b'' if path in ('/no-read', '/refuse') else self.body()
         first = path.split('/')[1]
         if path == '/python.org':
             self.answer(301, Location='/www.python.org/')
@@ -222,6 +233,43 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_stall(self, *unused):
         self.wait_for_the_peer_to_leave()
 
+    def do_no_read(self, *unused):
+        while True:  # until the peer leaves: then there is an error to read
+            time.sleep(0.05)
+            self.connection.getpeername()
+            if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                break
+            state = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            if state != 1:  # no more established
+                break
+        self.close_connection = True
+
+    def do_refuse(self, *unused):
+        self.answer(403, b'no such luck', Connection='close')
+        self.leave()
+
+    def do_fold(self, *unused):
+        self.wfile.write(b'HTTP/1.1 200 OK\r\nX-Folded: one\r\n two\r\nContent-Length: 0\r\n\r\n')
+
+    def do_interim(self, *unused):
+        self.wfile.write(b'HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n')
+        self.answer(200, b'late', X_Late='1')
+
+    def do_reset(self, *unused):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.close_connection = True
+
+    def do_no_length(self, *unused):
+        self.send_response(200)
+        self.send_header('Connection', 'close')
+        self.end_headers()
+        self.wfile.write(b'until the end')
+        self.leave()
+
+    def do_counts(self, *unused):
+        said = {'open': Server.open, 'accepted': Server.accepted, 'requests': Server.requests}
+        self.answer(200, json.dumps(said).encode(), 'application/json')
+
     def do_half_stall(self, *unused):
         self.send_response(200)
         self.send_header('Content-Length', '2000')
@@ -233,11 +281,21 @@ class Answers(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 1024
     daemon_threads = True
+    accepted = open = requests = 0
+    lock = threading.Lock()  # for these
 
     def get_request(self):
         connection, peer = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with Server.lock:
+            Server.accepted += 1
+            Server.open += 1
         return connection, peer
+
+    def shutdown_request(self, request):
+        with Server.lock:
+            Server.open -= 1
+        self.close_request(request)  # without a shutdown, which would undo /reset
 
     def handle_error(self, *unused):
         """A client that leaves is none."""

@@ -3,8 +3,12 @@
 """Run a command while services are up: for tests written in C.
 
 usage: run.py NAME... -- COMMAND...
+       run.py NAME...
 
-The command's environment says where they are: SERVICE_CA is the file of the private
+Without a command it writes what would be the command's environment, then "ready", and ends with
+its standard input.
+
+The environment says where the services are: SERVICE_CA is the file of the private
 authority, SERVICE_CONTROL the socket of control.py, and
 
     origin      SERVICE_ORIGIN           http://127.0.0.1:PORT, without a delay
@@ -101,16 +105,29 @@ def start(names, where, stack):
     return said
 
 
+def hold(said):
+    for name, value in said.items():
+        print(f'{name}={value}')
+    print('ready', flush=True)
+    sys.stdin.read()
+    return 0
+
+
+def run(said, command):
+    status = subprocess.run(command, env=dict(os.environ, **said), check=False).returncode
+    return status if status >= 0 else 128 - status
+
+
 def main():
-    split = sys.argv.index('--')
+    split = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
     names, command = sys.argv[1:split], sys.argv[split + 1:]
-    for program in missing(names):
-        print(f'there is no {program}')
+    if NGINX.keys() & set(names) and Nginx.program() is None:
+        print('there is no nginx')
         sys.exit(77)
     with contextlib.ExitStack() as stack:
         said = start(names, stack.enter_context(folder()), stack)
-        status = subprocess.run(command, env=dict(os.environ, **said), check=False).returncode
-    sys.exit(status if status >= 0 else 128 - status)
+        status = run(said, command) if command else hold(said)
+    sys.exit(status)
 
 
 if __name__ == '__main__':

@@ -128,6 +128,10 @@ static int continue_field(aio_http_response *response, const char *line, size_t 
 {
     if (response->received_count == 0)
         return AIO_HTTP_EPROTOCOL;
+    while (size > 0 && (*line == ' ' || *line == '\t')) {
+        line++;
+        size--;
+    }
     response->head.size--; /* the zero behind that value */
     if (aio__httpc_add(&response->head, " ", 1) < 0 ||
         aio__httpc_add(&response->head, line, size) < 0)
@@ -404,8 +408,10 @@ static CURLcode set_habits(const aio_http_session *session, CURL *easy)
     (void)SET(CURLOPT_CONNECTTIMEOUT_MS, 1000L * 86400); /* limits are ours */
     (void)SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     (void)SET(CURLOPT_USERAGENT, "aioc/" VERSION);
-    if (session->share != NULL)
+    if (session->share != NULL) {
         (void)SET(CURLOPT_SHARE, session->share);
+        (void)SET(CURLOPT_COOKIEFILE, ""); /* use its jar */
+    }
     return result;
 }
 
