@@ -17,6 +17,7 @@ authority, SERVICE_CONTROL the socket of control.py, and
     mutual      SERVICE_MUTUAL           the same, which wants a certificate of the client;
                                          SERVICE_CERT and SERVICE_KEY are files with a good one
     other       SERVICE_OTHER            the same, whose certificate is for another name
+    proxy       SERVICE_PROXY            127.0.0.1:PORT, for user "user", password "p@ss:word"
     redis       SERVICE_REDIS            redis://127.0.0.1:PORT; SERVICE_REDIS_SOCKET is its path
     redis_auth  SERVICE_REDIS_AUTH       the same with a password: redis://:PASSWORD@...
     redis_tls   SERVICE_REDIS_TLS        the same with TLS: rediss://:PASSWORD@...
@@ -35,6 +36,7 @@ from control import Control
 from mariadb import Mariadb
 from nginx import Nginx
 from origin import Origin
+from proxy import Proxy
 from redis import Redis
 from service import folder
 from tls import Authority

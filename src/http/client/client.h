@@ -283,6 +283,8 @@ int aio__httpc_head_complete(aio_http_response *response);
 
 /* upload.c: send the stream of a request; the transfer has begun. */
 int aio__httpc_upload(aio_http_response *response);
+/* Nobody wants more of it: bring the wait for the next piece to its end. */
+void aio__httpc_upload_stop(aio_http_response *response);
 
 /* body.c: prepare for the body, once the head is there. 0 or AIO_ENOMEM. */
 int aio__httpc_body_begin(aio_http_response *response);

@@ -249,8 +249,7 @@ void aio__httpc_finish(aio_http_response *response, int code)
     aio_handle_cancel(response->timer);
     aio_handle_unref(response->timer);
     response->timer = NULL;
-    if (response->upload_limit != NULL)
-        (void)aio_timeout_reschedule(response->upload_limit, 0); /* the iterator may wait long */
+    aio__httpc_upload_stop(response);
     aio__httpc_wake(response);
 }
 

@@ -174,6 +174,8 @@ static int end_head(aio_http_response *response)
     if (err < 0)
         return err;
     response->head_is_done = true;
+    if (response->status >= 300)
+        aio__httpc_upload_stop(response);
     aio__httpc_wake(response);
     return 0;
 }

@@ -3,7 +3,7 @@
  * upload.c - a body that is sent piece by piece
  *
  * The caller's task asks the iterator for a piece, and for the next when libcurl has taken it: a
- * server that is slow slows the iterator down. The transfer may fail while the iterator waits for
+ * server that is slow slows the iterator down. The transfer may end while the iterator waits for
  * something; a timeout around it is then brought forward, so that it ends too.
  */
 #include "http/client/client.h"
@@ -47,6 +47,12 @@ static int send_all(aio_http_response *response)
     return err == AIO_ESTOP ? 0 : err;
 }
 
+void aio__httpc_upload_stop(aio_http_response *response)
+{
+    if (response->upload_limit != NULL)
+        (void)aio_timeout_reschedule(response->upload_limit, 0);
+}
+
 int aio__httpc_upload(aio_http_response *response)
 {
     AIO_AUTO(aio_timeout) limit = aio_timeout_new_at(response->total_at);
@@ -59,10 +65,11 @@ int aio__httpc_upload(aio_http_response *response)
     response->upload_limit = NULL;
     err = aio_timeout_exit(limit, err);
     response->stream = NULL;
-    response->upload_is_all = err == 0 && !is_over(response);
-    response->upload_broken = !response->upload_is_all;
-    if (response->ended && (err == 0 || err == AIO_ETIMEDOUT))
-        return 0; /* the transfer knows why */
+    if (is_over(response) && (err == 0 || err == AIO_ETIMEDOUT)) {
+        err = 0; /* the transfer, or the head, says why */
+        response->upload_broken = true;
+    }
+    response->upload_is_all = err == 0;
     if (err == 0 && response->upload_paused) {
         response->upload_paused = false;
         aio__httpc_resume(response);
