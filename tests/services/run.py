@@ -100,6 +100,9 @@ def start(names, where, stack):
     said = {'SERVICE_CA': str(authority.ca), 'SERVICE_CONTROL': str(control.path)}
     if 'origin' in names or NGINX.keys() & set(names):
         said |= start_web(names, where, authority, enter)
+    if 'proxy' in names:
+        proxy = enter('proxy', Proxy(where))
+        said['SERVICE_PROXY'] = f'{proxy.host}:{proxy.port}'
     for name in [name for name in names if name in REDIS]:
         said |= start_redis(name, where, authority, enter)
     if 'mariadb' in names:
@@ -123,8 +126,8 @@ def run(said, command):
 def main():
     split = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
     names, command = sys.argv[1:split], sys.argv[split + 1:]
-    if NGINX.keys() & set(names) and Nginx.program() is None:
-        print('there is no nginx')
+    for program in missing(names):
+        print(f'there is no {program}')
         sys.exit(77)
     with contextlib.ExitStack() as stack:
         said = start(names, stack.enter_context(folder()), stack)

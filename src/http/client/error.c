@@ -17,9 +17,14 @@ static int system_code(const aio_http_response *response, int otherwise)
     return number > 0 ? -(int)number : otherwise;
 }
 
-/* The connection was lost, or the server broke off. */
+/* The connection was lost, or the server broke off, or the proxy said no. */
 static int lost_code(const aio_http_response *response)
 {
+    long of_proxy = 0;
+
+    (void)curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &of_proxy);
+    if (!response->connected && of_proxy >= 300)
+        return AIO_HTTP_EPROXY;
     return response->head_is_done ? AIO_HTTP_EPAYLOAD : system_code(response, -ECONNRESET);
 }
 
