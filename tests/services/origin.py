@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """An HTTP/1.1 server with answers of all sorts, each after a delay.
 
-usage: origin.py HOST PORT DELAY SEED
+usage: origin.py HOST PORT DELAY SEED [TOGETHER]
 
-What it serves is made on the fly from the seed: nobody can know it by heart.
+With TOGETHER it answers for pages and pictures only when so many have been asked for at the same
+time: a client that asks for one after the other waits for ever. What it serves is made on the fly from the seed: nobody can know it by heart.
 
     ..._catN.jpg        picture(seed, N)
     /python.org         301 to /www.python.org/, without the delay
@@ -72,6 +73,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     delay = 0.0
     seed = 0
+    together = None
     wbufsize = -1  # one write for head and body: small answers in one packet
 
     def log_message(self, *unused):
@@ -122,6 +124,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.answer(301, Location='/www.python.org/')
             return
         time.sleep(self.delay)
+        if self.together is not None and (path in PAGES or '_cat' in path):
+            self.together.wait()
         if path in PAGES:
             charset = PAGES[path][1]
             self.answer(200, page(self.seed, path).encode(charset), f'text/html; charset={charset}')
@@ -306,13 +310,14 @@ class Origin(Service):
 
     name = 'origin'
 
-    def __init__(self, where, delay=0.0, seed=None, host=None):
+    def __init__(self, where, delay=0.0, seed=None, host=None, together=None):
         super().__init__(where, host)
         self.delay = delay
+        self.together = [] if together is None else [together]
         self.seed = random.randrange(1 << 30) if seed is None else seed
 
     def command(self):
-        return python('origin.py', self.host, self.port, self.delay, self.seed)
+        return python('origin.py', self.host, self.port, self.delay, self.seed, *self.together)
 
     @property
     def url(self):
@@ -320,9 +325,11 @@ class Origin(Service):
 
 
 def main():
-    host, port, delay, seed = sys.argv[1:]
+    host, port, delay, seed, *together = sys.argv[1:]
     Answers.delay = float(delay)
     Answers.seed = int(seed)
+    if together:
+        Answers.together = threading.Barrier(int(together[0]))
     Server((host, int(port)), Answers).serve_forever()
 
 
