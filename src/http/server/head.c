@@ -4,9 +4,9 @@
  *
  * Two readers that take the same bytes for different requests are how requests are smuggled past
  * proxies. llhttp, strict, still takes a bare LF for the end of the request line, an indented line
- * for part of the one before, and a line without a version for a request. So each head is looked at
- * first, line by line: lines end in CR LF and nothing else, no control character is in them, none
- * but the first is indented, and the first names a version.
+ * for part of the one before, a line without a version for a request, and nothing for a name. So
+ * each head is looked at first, line by line: lines end in CR LF and nothing else, no control
+ * character is in them, none is indented or begins with a colon, and the first has three words.
  *
  * Thread: any.
  */
@@ -21,18 +21,26 @@ static bool is_control(char byte)
     return ((unsigned char)byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* A request line ends in a version; all that is a version is the parser's to judge. */
-static bool has_version(const char *line, size_t size)
+/* Three words with one blank between them, the last a version; the rest is the parser's to judge. */
+static bool is_request_line(const char *line, size_t size)
 {
-    return size > 9 && memcmp(line + size - 9, " HTTP/", 6) == 0;
+    const char *target = memchr(line, ' ', size);
+    const char *version;
+
+    if (target == NULL)
+        return false;
+    target++;
+    version = memchr(target, ' ', (size_t)(line + size - target));
+    return version != NULL && version > target && line + size - version == 9 &&
+           memcmp(version, " HTTP/", 6) == 0;
 }
 
 /* A whole line of a head, without its CR LF. */
 static bool check_line(const char *data, size_t begin, size_t end)
 {
     if (begin == 0)
-        return has_version(data, end);
-    return data[begin] != ' ' && data[begin] != '\t';
+        return is_request_line(data, end);
+    return data[begin] != ' ' && data[begin] != '\t' && data[begin] != ':';
 }
 
 ptrdiff_t aio__http_scan_head(struct aio__http_scan *scan, const char *data, size_t size)
@@ -73,7 +81,7 @@ bool aio__http_check_lines(struct aio__http_lines *lines, const char *data, size
             return false;
         if (byte != '\r' && byte != '\n' && is_control(byte))
             return false;
-        if (lines->last == '\n' && (byte == ' ' || byte == '\t'))
+        if (lines->last == '\n' && (byte == ' ' || byte == '\t' || byte == ':'))
             return false;
         lines->last = byte;
     }
