@@ -3,7 +3,6 @@
  * test_connect.c - connecting: in order, in a race, and giving up
  */
 #include "net/address.h"
-#include "support/allocation.h"
 #include "support/room.h"
 
 #include <arpa/inet.h>
@@ -452,11 +451,51 @@ static void connection_refused_everywhere_tells_of_all(void **state)
     room_run(all_refuse);
 }
 
+/* The families of a list, '4' or '6' each, and which of that family it is. */
+static void list_families(const struct aio__addresses *addresses, char *text)
+{
+    for (size_t i = 0; i < addresses->count; i++)
+        text += sprintf(text, "%s%d%c", i == 0 ? "" : " ",
+                        addresses->items[i].family == AF_INET ? 4 : 6,
+                        (char)('a' + addresses->items[i].protocol));
+}
+
+static void assert_interleaved(const char *families, size_t first, const char *expected)
+{
+    struct aio__addresses addresses = {0};
+    char text[64] = "";
+    int seen[2] = {0, 0};
+
+    for (; *families != '\0'; families++) {
+        bool is_4 = *families == '4';
+        struct aio__address address = {.family = is_4 ? AF_INET : AF_INET6,
+                                       .protocol = seen[is_4]++};
+
+        assert_int_equal(aio__addresses_add(&addresses, &address), 0);
+    }
+    assert_int_equal(aio__addresses_interleave(&addresses, first), 0);
+    list_families(&addresses, text);
+    assert_string_equal(text, expected);
+    aio__addresses_free(&addresses);
+}
+
+/* after asyncio's test_interleave_addrinfos */
+static void connection_families_alternate_if_told(void **state)
+{
+    assert_interleaved("666444", 1, "6a 4a 6b 4b 6c 4c");
+    assert_interleaved("664446", 1, "6a 4a 6b 4b 6c 4c");
+    assert_interleaved("666444", 2, "6a 6b 4a 6c 4b 4c");
+    assert_interleaved("4666", 1, "4a 6a 6b 6c");
+    assert_interleaved("444", 1, "4a 4b 4c");
+    assert_interleaved("64", 5, "6a 4a");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(connection_families_alternate_if_told),
         TEST(connection_is_made_to_a_number),
         TEST(connection_survives_every_shortage_of_memory),
         TEST(connection_is_made_to_a_name),
