@@ -50,12 +50,15 @@ static void finish(struct aio__http_connection *conn, int code)
 {
     aio_http_request *request = conn->request;
 
-    settle_answer(request, code);
+    /* When the loop is closed under a handler, a thread may still have the request. */
+    if (code != AIO_EGENERATOREXIT)
+        settle_answer(request, code);
     conn->handling = false;
     aio_future_unref(conn->task);
     conn->task = NULL;
     conn->server->stats.active--;
-    if (conn->state != AIO__HTTP_REQUEST) /* closed: the request goes with the connection */
+    if (conn->state != AIO__HTTP_REQUEST ||
+        code == AIO_EGENERATOREXIT) /* closed: the request goes with the connection */
         return;
     if (request->answer == AIO__ANSWER_BEGUN) {
         if (code < 0 || !aio__http_end_stream(conn)) {
@@ -214,15 +217,20 @@ ptrdiff_t aio_http_request_read(aio_http_request *request, void *buffer, size_t 
 
 int aio_http_request_body(aio_http_request *request, const void **ret_data, size_t *ret_size)
 {
-    int err = check_reader(request);
+    int err = 0;
 
+    /* In a thread there is no waiting, and the loop must be left alone: it is there already. */
+    if (request == NULL || !request->body_whole || !request->body_over)
+        err = check_reader(request);
     if (err == 0 && request->body_in_pieces)
         err = aio_raise(AIO_ERUNTIME, "part of the body was read");
     if (err < 0)
         return err;
-    request->body_whole = true;
-    if (request->connection != NULL && request->connection->reading_paused)
-        aio__http_regulate(request->connection);
+    if (!request->body_whole) {
+        request->body_whole = true;
+        if (request->connection != NULL && request->connection->reading_paused)
+            aio__http_regulate(request->connection);
+    }
     while (!request->body_over) {
         err = check_body(request);
         if (err == 0)
