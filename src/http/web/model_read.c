@@ -107,7 +107,7 @@ static bool read_bool(const struct source *source, bool *ret_value)
     return false;
 }
 
-/* The text of a string or number; NULL: it is neither, or memory is short. */
+/* The text of a string, number or truth value; NULL: it is none, or memory is short. */
 static const char *read_text(struct reading *reading, const struct source *source)
 {
     char number[40];
@@ -120,6 +120,8 @@ static const char *read_text(struct reading *reading, const struct source *sourc
     } else if (json_is_real(source->json)) {
         (void)snprintf(number, sizeof(number), "%.17g", json_real_value(source->json));
         text = number;
+    } else if (json_is_boolean(source->json)) {
+        text = json_is_true(source->json) ? "True" : "False";
     }
     return text == NULL ? NULL : keep(reading, text, strlen(text));
 }
