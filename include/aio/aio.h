@@ -31,13 +31,17 @@
 #include <aio/loop.h>
 #include <aio/memory.h>
 #include <aio/pipe.h>
+#include <aio/pool.h>
+#include <aio/process_pool.h>
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
+#include <aio/sendfile.h>
 #include <aio/server.h>
 #include <aio/signal.h>
 #include <aio/sock.h>
 #include <aio/stack.h>
+#include <aio/staggered.h>
 #include <aio/stream.h>
 #include <aio/subprocess.h>
 #include <aio/task.h>
