@@ -216,7 +216,7 @@ AIO_API int aio_web_redirect(aio_http_request *request, int status, const char *
  * A file, read in a thread and sent piece by piece. What is no regular file gives 404.
  *
  * @param content_type  NULL: by the name's ending.
- * @return 0, AIO_EHTTP, and what aio_http_write() gives.
+ * @return 0, AIO_HTTP_EABORT, and what aio_http_write() gives.
  * Suspends: yes.   Cancellation point: yes.   Thread: the loop's.
  * asyncio: none; FileResponse()                                  Since: 0.1
  */
@@ -238,7 +238,7 @@ AIO_API int aio_web_set_cookie(aio_http_request *request, const char *name, cons
  * item");` reads as Python's raise.
  *
  * @param format  A printf format; NULL: what the status says.
- * @return AIO_EHTTP, or why it could not be prepared.
+ * @return AIO_HTTP_EABORT, or why it could not be prepared.
  * asyncio: none; fastapi.HTTPException()                         Since: 0.1
  */
 AIO_API int aio_web_abort(aio_http_request *request, int status, const char *format, ...)

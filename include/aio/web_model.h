@@ -82,7 +82,7 @@ typedef struct aio_web_model {
  *
  * @param[out] ret_value  The struct; on failure some members may be set.
  * @return 0, or a negative code:
- *   AIO_EHTTP  the answer is prepared: 422 if it is no JSON, or does not fit; 413 if it is larger than
+ *   AIO_HTTP_EABORT  the answer is prepared: 422 if it is no JSON, or does not fit; 413 if it is larger than
  *              1 MiB; 400 if it is nested deeper than 64
  *   and those of aio_http_request_body()
  * Suspends: until the body has come.   Cancellation point: then.
@@ -93,7 +93,7 @@ AIO_API int aio_web_body(aio_http_request *request, const aio_web_model *model, 
 /**
  * Read the query into a struct: what its names say; a list takes all values of its name.
  *
- * @return 0, AIO_EHTTP, 422 being prepared, AIO_ENOMEM.
+ * @return 0, AIO_HTTP_EABORT, 422 being prepared, AIO_ENOMEM.
  * asyncio: none; parameters with types                           Since: 0.1
  */
 AIO_API int aio_web_params(aio_http_request *request, const aio_web_model *model, void *ret_value);

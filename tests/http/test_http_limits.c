@@ -244,7 +244,7 @@ static int be_slow(void *arg, void **ret_result)
     peer_close(&peer);
     TRY(expect(server, "GET / HT", 408));
     TRY(expect(server, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell", 408));
-    CHECK(room->fail_code == AIO_EHTTP);
+    CHECK(room->fail_code == AIO_HTTP_EABORT);
     TRY(aio_http_server_get_stats(server, &stats));
     CHECK(stats.timeouts == 2);
     return site_stop(server);

@@ -38,7 +38,7 @@ static void settle_answer(aio_http_request *request, int code)
         return; /* it was given by others */
     if (code == 0 && request->answer == AIO__ANSWER_NONE)
         code = aio_raise(AIO_ERUNTIME, "the handler has prepared no answer");
-    if (code == 0 || (code == AIO_EHTTP && request->answer == AIO__ANSWER_PREPARED))
+    if (code == 0 || (code == AIO_HTTP_EABORT && request->answer == AIO__ANSWER_PREPARED))
         return;
     if (code != AIO_ECANCELLED)
         report(request, code);
@@ -159,7 +159,7 @@ static int check_body(aio_http_request *request)
         if (request->answer < AIO__ANSWER_BEGUN)
             aio__http_respond_plain(request, request->body_status);
         request->keep_alive = false;
-        return aio_raise(AIO_EHTTP, "the request's body: %s",
+        return aio_raise(AIO_HTTP_EABORT, "the request's body: %s",
                          aio__http_phrase(request->body_status));
     }
     return 0;

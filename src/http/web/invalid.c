@@ -98,7 +98,7 @@ int aio__web_answer_invalid(aio_http_request *request, struct aio__web_invalid *
             err = aio__bytes_append_text(&request->content, "]}");
         err = aio__web_finish_json(request, 422, err);
         if (err == 0)
-            err = aio_raise(AIO_EHTTP, "422: the data is not as declared");
+            err = aio_raise(AIO_HTTP_EABORT, "422: the data is not as declared");
     }
     aio__bytes_free(&invalid->list);
     return err;

@@ -81,7 +81,7 @@ int aio_web_abort(aio_http_request *request, int status, const char *format, ...
         va_end(args);
     }
     err = aio_web_json(request, status, "{s:s}", "detail", text);
-    return err < 0 ? err : aio_raise(AIO_EHTTP, "%d: %s", status, text);
+    return err < 0 ? err : aio_raise(AIO_HTTP_EABORT, "%d: %s", status, text);
 }
 
 /* What a cookie's name or value is made of (RFC 6265, 4.1.1). */
