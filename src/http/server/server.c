@@ -9,6 +9,7 @@
 #include "http/common/status.h"
 #include "http/server/connection.h"
 
+#include <aio/error.h>
 #include <aio/memory.h>
 #include <aio/timeout.h>
 #include <netinet/in.h>
@@ -16,6 +17,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+static const aio_error_class classes[] = {
+    {AIO_HTTP_EABORT, 0, "HTTPException", "an answer is prepared"},
+    {0, 0, NULL, NULL},
+};
 
 static const double LAST_GRACE = 1.0; /* seconds for handlers that were cancelled to end */
 
@@ -244,6 +250,7 @@ int aio_http_server_start(aio_http_handler_fn handler, void *arg,
         return aio_raise(AIO_EVALUE, "a time or rate is not above 0");
     if (aio_current_task(NULL) == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can start a server");
+    (void)aio_error_register(classes); /* without it the code has a plainer name */
     server = server_new(handler, arg, &filled);
     if (server == NULL)
         return AIO_ENOMEM;
