@@ -6,6 +6,7 @@
 #include "support/allocation.h"
 
 #include <aio/web.h>
+#include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -413,6 +414,116 @@ static void middleware_stands_around_the_handlers(void **state)
     room_run(pass);
 }
 
+/* --- from start to end ------------------------------------------------------------------ */
+
+static int note(aio_web *app, void *arg)
+{
+    struct room *room = arg;
+
+    room->fail_code = room->fail_code * 10 + (room->refuse > 0 ? 2 : 1);
+    aio_event_set(room->news);
+    return 0;
+}
+
+static int fail_to_start(aio_web *app, void *arg)
+{
+    return aio_raise(AIO_EUSER, "no database");
+}
+
+static void note_access(const aio_http_access *access, void *arg)
+{
+    struct room *room = arg;
+
+    (void)snprintf(room->report, sizeof(room->report), "%s %s HTTP/%s %d %s %d", access->method,
+                   access->target, access->version, access->status, access->phrase,
+                   (int)access->sent);
+}
+
+struct serving {
+    aio_web *app;
+    struct room *room;
+    int port;
+};
+
+static int serve(void *arg, void **ret_result)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = AIO_WEB_OPTIONS_INIT;
+
+    options.quiet = true;
+    options.http.port = serving->port;
+    options.http.access = note_access;
+    options.http.access_arg = serving->room;
+    return aio_web_serve(serving->app, &options);
+}
+
+/* A port that was free a moment ago, as the server cannot be asked which one it took. */
+static int free_port(void)
+{
+    AIO_AUTO(aio_web) app = aio_web_new();
+    aio_http_server *server = NULL;
+    int port;
+
+    TRY(site_start(aio_web_handle, app, NULL, &server));
+    port = aio_http_server_port(server);
+    TRY(site_stop(server));
+    return port;
+}
+
+static int live(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct serving serving = {aio_web_new(), room, 0};
+    AIO_AUTO(aio_task) task = NULL;
+    struct peer peer = {0};
+    int err = -ECONNREFUSED;
+
+    TRY(aio_web_on_startup(serving.app, note, room));
+    TRY(aio_web_on_startup(serving.app, note, room));
+    TRY(aio_web_on_shutdown(serving.app, note, room));
+    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
+    serving.port = free_port();
+    TRY(serving.port);
+    task = aio_create_task(serve, &serving);
+    while (err == -ECONNREFUSED) {
+        TRY(aio_sleep(0));
+        err = aio_open_connection("127.0.0.1", serving.port, &peer.reader, &peer.writer);
+    }
+    TRY(err);
+    CHECK(room->fail_code == 11);
+    TRY(peer_say(&peer, GET("/?x")));
+    TRY(peer_hear(&peer, &answer));
+    CHECK_TEXT(answer.body, "here");
+    CHECK_TEXT(room->report, "GET /?x HTTP/1.1 200 OK 4");
+    room->refuse = 1;
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    CHECK(room->fail_code == 112);
+    peer_close(&peer);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_service_has_a_start_and_an_end(void **state)
+{
+    room_run(live);
+}
+
+static int start_badly(void *arg, void **ret_result)
+{
+    struct serving serving = {aio_web_new(), arg, -1};
+
+    TRY(aio_web_on_startup(serving.app, fail_to_start, NULL));
+    CHECK_CODE(serve(&serving, NULL), AIO_EUSER);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_start_that_fails_is_the_end(void **state)
+{
+    room_run(start_badly);
+}
+
 /* --- shortage --------------------------------------------------------------------------- */
 
 static int survive(void *arg, void **ret_result)
@@ -462,6 +573,8 @@ int main(void)
         cmocka_unit_test(a_blocking_handler_runs_in_a_thread),
         cmocka_unit_test(a_blocking_handler_is_waited_for_though_its_client_is_gone),
         cmocka_unit_test(middleware_stands_around_the_handlers),
+        cmocka_unit_test(a_service_has_a_start_and_an_end),
+        cmocka_unit_test(a_start_that_fails_is_the_end),
         cmocka_unit_test(a_service_survives_every_shortage_of_memory),
     };
 

@@ -60,26 +60,17 @@ void aio__http_server_lost(struct aio__http_connection *conn)
 static aio_protocol *make_protocol(void *arg)
 {
     aio_http_server *server = arg;
-    aio_tls_options options = AIO_TLS_OPTIONS_INIT;
-    aio_protocol *inner;
-    aio_protocol *outer;
+    aio_protocol *protocol;
 
     if (server->stats.connections >= server->options.max_connections) {
         server->stats.refused++;
         (void)aio_raise(AIO_ERUNTIME, "too many connections");
         return NULL;
     }
-    inner = aio__http_connection_new(server);
-    if (inner == NULL)
-        return NULL;
-    server->stats.accepted++;
-    if (server->options.tls == NULL)
-        return inner;
-    options.handshake_timeout = server->options.head_timeout;
-    outer = aio_tls_protocol_new(server->loop, inner, server->options.tls, &options);
-    if (outer == NULL)
-        inner->ops->release(inner);
-    return outer;
+    protocol = aio__http_connection_new(server);
+    if (protocol != NULL)
+        server->stats.accepted++;
+    return protocol;
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -230,6 +221,9 @@ static int listen_on(aio_http_server *server)
     listening.sock = options->sock;
     listening.backlog = options->backlog;
     listening.reuse_port = options->reuse_port;
+    listening.ssl = options->tls;
+    if (options->tls != NULL && options->head_timeout != AIO_FOREVER)
+        listening.ssl_handshake_timeout = options->head_timeout;
     return aio_loop_create_server(server->loop, make_protocol, server, &listening,
                                   &server->listener);
 }
