@@ -173,7 +173,7 @@ int aio_http_stream(aio_http_request *request, int status, const char *content_t
     int err = check_writer(request);
 
     if (err == 0)
-        err = aio__http_begin_answer(request, status, content_type);
+        err = aio__http_begin_typed_answer(request, status, content_type);
     if (err < 0)
         return err;
     aio__http_set_answer(request, status, content_type);

@@ -88,7 +88,7 @@ int aio__web_answer_invalid(aio_http_request *request, struct aio__web_invalid *
     int err = invalid->err;
 
     if (err == 0 && invalid->count > 0)
-        err = aio__http_begin_answer(request, 422, NULL);
+        err = aio__http_begin_answer(request, 422);
     if (err == 0 && invalid->count > 0) {
         request->content.size = 0;
         err = aio__bytes_append_text(&request->content, "{\"detail\":[");

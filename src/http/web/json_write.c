@@ -36,35 +36,51 @@ static const char *escape_of(char byte, char room[8])
     return room;
 }
 
+/* How many of the first bytes stand for themselves, and are no part of a longer character. */
+static size_t plain_length(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    while (*at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return (size_t)(at - (const unsigned char *)text);
+}
+
+/* What is not plain: an escape, or a character of several bytes. */
+static int put_special(struct aio__bytes *out, const char *text, size_t size, size_t *ret_length)
+{
+    char room[8];
+    const char *escape = escape_of(*text, room);
+
+    *ret_length = aio__utf8_length(text, size);
+    if (*ret_length == 0)
+        return aio_raise(AIO_EVALUE, "the text is not UTF-8");
+    if (escape != NULL)
+        return aio__bytes_append_text(out, escape);
+    return aio__bytes_append(out, text, *ret_length);
+}
+
 int aio__json_string(struct aio__bytes *out, const char *text)
 {
-    size_t size = text == NULL ? 0 : strlen(text);
-    size_t done = 0;
-    char room[8];
+    const char *end;
+    size_t length;
     int err;
 
     if (text == NULL)
         return aio__bytes_append(out, "null", 4);
-    err = aio__bytes_reserve(out, size + 2);
+    end = text + strlen(text);
+    err = aio__bytes_reserve(out, (size_t)(end - text) + 2);
     if (err < 0)
         return err;
-    (void)aio__bytes_append(out, "\"", 1);
-    for (size_t i = 0; err == 0 && i < size;) {
-        const char *escape = escape_of(text[i], room);
-        size_t length = (unsigned char)text[i] < 0x80 ? 1 : aio__utf8_length(text + i, size - i);
-
-        if (length == 0)
-            return aio_raise(AIO_EVALUE, "the text is not UTF-8");
-        if (escape != NULL) {
-            err = aio__bytes_append(out, text + done, i - done);
-            if (err == 0)
-                err = aio__bytes_append_text(out, escape);
-            done = i + 1;
-        }
-        i += length;
+    out->data[out->size++] = '"';
+    while (err == 0 && text < end) {
+        length = plain_length(text);
+        if (length > 0)
+            err = aio__bytes_append(out, text, length);
+        else
+            err = put_special(out, text, (size_t)(end - text), &length);
+        text += length;
     }
-    if (err == 0)
-        err = aio__bytes_append(out, text + done, size - done);
     return err < 0 ? err : aio__bytes_append(out, "\"", 1);
 }
 
@@ -211,7 +227,7 @@ static int pack(struct packing *packing, const char *format, va_list *args)
     int err = 0;
 
     for (; err == 0 && *format != '\0'; format++) {
-        if (strchr(" :,", *format) != NULL)
+        if (*format == ' ' || *format == ':' || *format == ',')
             continue;
         if (packing->over)
             return aio_raise(AIO_EVALUE, "the format has more than one value");

@@ -83,7 +83,7 @@ static int put_object(struct aio__bytes *out, const aio_web_model *model, const 
 static int begin(aio_http_request *request, int status, const aio_web_model *model,
                  const void *value)
 {
-    int err = aio__http_begin_answer(request, status, NULL);
+    int err = aio__http_begin_answer(request, status);
 
     if (err == 0 && (model == NULL || value == NULL))
         err = aio_raise(AIO_EVALUE, "no model, or no value");

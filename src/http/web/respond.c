@@ -28,7 +28,7 @@ int aio__web_finish_json(aio_http_request *request, int status, int err)
 int aio_web_json(aio_http_request *request, int status, const char *format, ...)
 {
     va_list args;
-    int err = aio__http_begin_answer(request, status, json_type);
+    int err = aio__http_begin_answer(request, status);
 
     if (err < 0)
         return err;
