@@ -49,7 +49,9 @@ static int read_line(struct kv *kv, aio_stream_reader *reader, aio_bytes *ret_li
     AIO_AUTO(aio_timeout) timeout = aio_timeout_new(kv->patience);
     int err = aio_timeout_enter(timeout);
 
-    return err < 0 ? err : aio_timeout_exit(timeout, aio_stream_reader_readline(reader, ret_line));
+    if (err < 0)
+        return err;
+    return aio_timeout_exit(timeout, aio_stream_reader_readline(reader, ret_line));
 }
 
 static int serve_lines(struct kv *kv, aio_stream_reader *reader, aio_stream_writer *writer)

@@ -15,8 +15,6 @@
 
 enum { WORKERS = 2, CLIENTS = 3, LINE = 256 };
 
-static const double time_for_a_job = 0.3;
-
 struct service {
     aio_queue *jobs; /* of struct job, each of them the worker's once it is got */
     aio_event *stop;
@@ -92,10 +90,15 @@ static int carry_out(char *line, char *ret_answer)
 
 static int carry_out_in_time(char *line, char *ret_answer)
 {
-    AIO_AUTO(aio_timeout) timeout = aio_timeout_new(time_for_a_job);
-    int err = aio_timeout_enter(timeout);
+    AIO_AUTO(aio_timeout) timeout = NULL;
+    double limit = AIO_FOREVER;
+    int size = 0;
+    int err;
 
-    return err < 0 ? err : aio_timeout_exit(timeout, carry_out(line, ret_answer));
+    (void)sscanf(line, "within %lf %n", &limit, &size);
+    timeout = aio_timeout_new(limit);
+    err = aio_timeout_enter(timeout);
+    return err < 0 ? err : aio_timeout_exit(timeout, carry_out(line + size, ret_answer));
 }
 
 static int answer_job(struct service *service, struct job *job)
@@ -244,7 +247,7 @@ static int run_clients(int port)
 {
     struct client clients[CLIENTS] = {
         {port, {"add 1 2 3", "sort pear apple fig"}},
-        {port, {"sleep 10", "add 40 2"}},
+        {port, {"within 0.05 sleep 60", "add 40 2"}},
         {port, {"dance", "sleep 0.01"}},
     };
     aio_task_options options = AIO_TASK_OPTIONS_INIT;

@@ -11,7 +11,6 @@ import signal
 from functools import partial
 
 WORKERS = 2
-TIME_FOR_A_JOB = 0.3
 
 
 class Service:
@@ -46,8 +45,11 @@ async def carry_out(line):
 async def worker(service):
     while True:
         line, reply = await service.jobs.get()
+        limit = None
+        if line.startswith("within "):
+            _, limit, line = line.split(maxsplit=2)
         try:
-            async with asyncio.timeout(TIME_FOR_A_JOB):
+            async with asyncio.timeout(limit and float(limit)):
                 answer = await carry_out(line)
         except TimeoutError:
             service.late += 1
@@ -99,7 +101,7 @@ async def main():
     port = server.sockets[0].getsockname()[1]
     results = await asyncio.gather(
         client(port, ["add 1 2 3", "sort pear apple fig"]),
-        client(port, ["sleep 10", "add 40 2"]),
+        client(port, ["within 0.05 sleep 60", "add 40 2"]),
         client(port, ["dance", "sleep 0.01"]))
     for number, replies in enumerate(results):
         print(f"client {number}:\n{replies}", end="")
