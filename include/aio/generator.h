@@ -144,7 +144,8 @@ AIO_API bool aio_generator_done(const aio_generator *generator);
 /**
  * What the body returned.
  *
- * @param[out] ret_result  Borrowed from the generator. Written on success only.
+ * @param[out] ret_result  Borrowed from the generator. Written on success only. May be
+ *                         NULL.
  * @return 0, or AIO_EINVALIDSTATE unless the body has returned normally.
  * Suspends: no.   asyncio: StopIteration.value                   Since: 0.1
  */

@@ -233,7 +233,8 @@ bool aio__job_run(aio_job *job)
 
 void aio_job_run(aio_job *job)
 {
-    (void)aio__job_run(job);
+    if (job != NULL)
+        (void)aio__job_run(job);
 }
 
 void aio__job_fail(aio_job *job, aio_exception *error)
@@ -249,12 +250,15 @@ void aio_job_fail(aio_job *job, int code)
 {
     aio_exception *error = aio_error_catch(code);
 
-    aio__job_fail(job, error);
+    if (job != NULL)
+        aio__job_fail(job, error);
     aio_exception_unref(error);
 }
 
 void aio_job_finish(aio_job *job, void *value, const aio_type *type)
 {
+    if (job == NULL)
+        return;
     if (claim(job)) {
         aio__call_drop(&job->call);
         (void)aio__concurrent_finish(&job->fut, value, type);
@@ -266,10 +270,13 @@ void aio_job_finish(aio_job *job, void *value, const aio_type *type)
 
 void aio_job_finish_encoded(aio_job *job, void *bytes, size_t size)
 {
-    const aio_codec *codec = job->result_codec;
+    const aio_codec *codec;
     void *value = NULL;
     int err = 0;
 
+    if (job == NULL)
+        return;
+    codec = job->result_codec;
     if (!claim(job)) {
         aio_free(bytes);
         aio_concurrent_future_unref(&job->fut);
@@ -295,22 +302,22 @@ aio_concurrent_future *aio_job_future(aio_job *job)
 
 aio_job_fn aio_job_function(const aio_job *job)
 {
-    return job->call.fn;
+    return job == NULL ? NULL : job->call.fn;
 }
 
 const aio_codec *aio_job_result_codec(const aio_job *job)
 {
-    return job->result_codec;
+    return job == NULL ? NULL : job->result_codec;
 }
 
 const aio_type *aio_job_result_type(const aio_job *job)
 {
-    return job->call.result_type;
+    return job == NULL ? NULL : job->call.result_type;
 }
 
 const aio_codec *aio_job_arg_codec(const aio_job *job)
 {
-    return job->arg_codec;
+    return job == NULL ? NULL : job->arg_codec;
 }
 
 static int copy_bytes(const void *from, size_t size, void **ret_bytes)
@@ -327,10 +334,14 @@ static int copy_bytes(const void *from, size_t size, void **ret_bytes)
 
 int aio_job_encode(aio_job *job, void **ret_bytes, size_t *ret_size)
 {
-    const aio_codec *codec = job->arg_codec;
-    size_t size = job->arg_size;
+    const aio_codec *codec;
+    size_t size;
     int err;
 
+    if (job == NULL || ret_bytes == NULL || ret_size == NULL)
+        return aio_raise(AIO_EVALUE, "a job and a place for its bytes are needed");
+    codec = job->arg_codec;
+    size = job->arg_size;
     if (codec != NULL)
         err = codec->encode(codec, job->call.arg, ret_bytes, &size);
     else if (size == 0 && job->call.arg != NULL)
@@ -347,11 +358,13 @@ int aio_job_encode(aio_job *job, void **ret_bytes, size_t *ret_size)
 
 void aio_job_set_data(aio_job *job, void *data, void (*destroy)(void *data))
 {
+    if (job == NULL)
+        return;
     job->data = data;
     job->data_destroy = destroy;
 }
 
 void *aio_job_data(const aio_job *job)
 {
-    return job->data;
+    return job == NULL ? NULL : job->data;
 }

@@ -155,7 +155,8 @@ static void drop_done(struct aio__done *done, aio_future *fut)
     free_done(done, fut);
 }
 
-static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
+/* `context` is shared with the caller; NULL: a copy of the current one. */
+static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own, aio_context *context)
 {
     struct aio__done *done = &fut->first;
 
@@ -171,7 +172,7 @@ static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
         done->step.fn = run_own_done;
     } else {
         done->call.ready.run = run_user_done;
-        done->call.context = aio__ctx_capture();
+        done->call.context = context != NULL ? aio__ctx_share(context) : aio__ctx_capture();
     }
     done->fut = fut;
     done->fn = fn;
@@ -188,10 +189,16 @@ static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
 
 int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg)
 {
-    return add_done(fut, fn, arg, true);
+    return add_done(fut, fn, arg, true, NULL);
 }
 
 int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
+{
+    return aio_future_add_done_callback_in(fut, NULL, fn, arg);
+}
+
+int aio_future_add_done_callback_in(aio_future *fut, aio_context *context, aio_done_fn fn,
+                                    void *arg)
 {
     int err;
 
@@ -204,7 +211,7 @@ int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
     if (fut->loop->closed)
         return aio_raise(AIO_ECLOSED, "Event loop is closed");
     err = aio__loop_check_thread(fut->loop);
-    return err < 0 ? err : add_done(fut, fn, arg, false);
+    return err < 0 ? err : add_done(fut, fn, arg, false, context);
 }
 
 size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
@@ -445,6 +452,11 @@ bool aio_future_cancel(aio_future *fut, const char *message)
 bool aio_future_is_task(const aio_future *fut)
 {
     return fut != NULL && fut->ops->is_task && fut->loop != NULL;
+}
+
+bool aio_isfuture(const aio_future *fut)
+{
+    return fut != NULL && fut->loop != NULL;
 }
 
 bool aio_future_done(const aio_future *fut)

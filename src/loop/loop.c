@@ -6,6 +6,7 @@
  *
  * Thread: the loop's; counting references: any.
  */
+#include "base/error.h"
 #include "base/log.h"
 #include "loop/handle.h"
 #include "loop/sched.h"
@@ -159,15 +160,11 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
     aio__graveyard_sweep();
     if (options == NULL)
         options = &defaults;
-    if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL) {
-        (void)aio_raise(AIO_EVALUE, "bad loop options");
-        return NULL;
-    }
+    if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL)
+        return aio__failed(aio_raise(AIO_EVALUE, "bad loop options"));
     loop = aio_calloc(1, sizeof(*loop));
-    if (loop == NULL) {
-        (void)aio_raise(AIO_ENOMEM, "no memory for a loop");
-        return NULL;
-    }
+    if (loop == NULL)
+        return aio__failed(aio_raise(AIO_ENOMEM, "no memory for a loop"));
     init_fields(loop, options);
     aio__loop_note_process(loop);
     err = init_loop(loop, options);
@@ -176,7 +173,7 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
         if (loop->open_handles != 0)
             (void)aio_loop_close(loop);
         aio__loop_unref_memory(loop);
-        return NULL;
+        return aio__failed(err);
     }
     return loop;
 }
@@ -232,7 +229,7 @@ static void call_close_hooks(aio_loop *loop)
         aio__list_remove(link);
         hook->fn(hook, loop);
     }
-    thread->running = outer;
+    thread->running = outer == loop ? NULL : outer; /* it may have been set by hand */
 }
 
 int aio_loop_close(aio_loop *loop)

@@ -105,7 +105,8 @@ struct aio_loop {
     bool is_virtual;
     bool measures_stacks;
     bool closed;
-    bool running; /* inside a run call */
+    bool running; /* inside a run call, or set up for steps */
+    bool set_up;  /* the latter */
     bool blocked; /* virtual clock: only I/O or another thread can go on */
     bool debug;
     bool log_fallback; /* a runner owns it: reports may go to standard error */

@@ -10,8 +10,8 @@
 
 #include "loop/loop_internal.h"
 
-/* asyncio.constants.DEBUG_STACK_DEPTH, and room for frames of our own, which are not shown. */
-enum { AIO__ORIGIN_DEPTH = 10, AIO__ORIGIN_PLACES = AIO__ORIGIN_DEPTH + 4 };
+/* There is room for frames of our own, which are not shown. */
+enum { AIO__ORIGIN_DEPTH = AIO_DEBUG_STACK_DEPTH, AIO__ORIGIN_PLACES = AIO__ORIGIN_DEPTH + 4 };
 
 struct aio__origin {
     struct aio__origin *next; /* in the table */

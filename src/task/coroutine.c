@@ -159,6 +159,11 @@ int aio_coroutine_close(aio_coroutine *coro)
     return 0;
 }
 
+bool aio_iscoroutine(const aio_future *awaitable)
+{
+    return awaitable != NULL && aio__is_coroutine(awaitable);
+}
+
 aio_coroutine_state aio_coroutine_get_state(const aio_coroutine *coro)
 {
     const struct aio__task *task = aio__task_of(coro);

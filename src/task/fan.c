@@ -58,6 +58,8 @@ int aio__fan_collect(aio_future *const *awaitables, size_t count, aio_loop **loo
 {
     size_t distinct = 0;
 
+    if (awaitables == NULL && count != 0)
+        return aio_raise(AIO_ETYPE, "an array of awaitables is required, not NULL");
     for (size_t i = 0; i < count; i++) {
         aio_future *fut = awaitables[i];
         int err = join_loop(fut, loop);

@@ -141,6 +141,8 @@ int aio_task_get_stack(aio_task *task, size_t limit, aio_frame **ret_frames, siz
     err = check_task(task);
     if (err < 0)
         return err;
+    if (ret_frames == NULL || ret_count == NULL)
+        return aio_raise(AIO_EVALUE, "no place for the frames");
     walk_task(aio__task_of(task), &walk);
     count = limit != 0 && limit < walk.count ? limit : walk.count;
     if (count != 0) {

@@ -16,9 +16,6 @@
 #include <aio/memory.h>
 #include <aio/runner.h>
 
-/* asyncio.constants.THREAD_JOIN_TIMEOUT */
-static const double EXECUTOR_TIMEOUT = 300;
-
 struct aio_runner {
     aio_runner_options options;
     aio_loop *loop; /* NULL before the first need, and once closed */
@@ -145,6 +142,7 @@ int aio_runner_run_at(aio_site site, aio_runner *runner, aio_coro_fn fn, void *a
 
 #undef aio_runner_run
 #undef aio_run
+#undef aio_run_with
 
 int aio_runner_run(aio_runner *runner, aio_coro_fn fn, void *arg, const aio_task_options *options,
                    void **ret_value)
@@ -233,7 +231,7 @@ static int shut_down(void *arg, void **ret_result)
     if (loop->asyncgens != NULL)
         err = aio_loop_shutdown_asyncgens(loop);
     if (err == 0 && loop->default_executor != NULL)
-        err = aio_loop_shutdown_default_executor(loop, EXECUTOR_TIMEOUT);
+        err = aio_loop_shutdown_default_executor(loop, AIO_THREAD_JOIN_TIMEOUT);
     return err;
 }
 
@@ -281,7 +279,8 @@ int aio_runner_close(aio_runner *runner)
     return err;
 }
 
-int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
+int aio_run_with_at(aio_site site, aio_coro_fn fn, void *arg, const aio_runner_options *options,
+                    void **ret_value)
 {
     aio_runner *runner;
     aio_exception *error;
@@ -291,9 +290,9 @@ int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
     code = check_thread();
     if (code < 0)
         return code;
-    runner = aio_runner_new(NULL);
+    runner = aio_runner_new(options);
     if (runner == NULL)
-        return AIO_ENOMEM;
+        return aio__null_future();
     code = aio_runner_run_at(site, runner, fn, arg, NULL, ret_value);
     error = code < 0 ? aio_error_catch(code) : NULL;
     close_code = aio_runner_close(runner);
@@ -303,6 +302,16 @@ int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
     code = aio_raise_exception(error);
     aio_exception_unref(error);
     return code;
+}
+
+int aio_run_with(aio_coro_fn fn, void *arg, const aio_runner_options *options, void **ret_value)
+{
+    return aio_run_with_at(aio_site_make(NULL, NULL, 0), fn, arg, options, ret_value);
+}
+
+int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
+{
+    return aio_run_with_at(site, fn, arg, NULL, ret_value);
 }
 
 int aio_run(aio_coro_fn fn, void *arg, void **ret_value)

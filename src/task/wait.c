@@ -78,6 +78,8 @@ static int check_wait(aio_future *const *futs, size_t count, double timeout, aio
 {
     if (count == 0)
         return aio_raise(AIO_EVALUE, "Set of Tasks/Futures is empty.");
+    if (futs == NULL)
+        return aio_raise(AIO_ETYPE, "an array of futures is required, not NULL");
     if ((unsigned)when > AIO_FIRST_EXCEPTION)
         return aio_raise(AIO_EVALUE, "Invalid return_when value: %d", (int)when);
     if (isnan(timeout))

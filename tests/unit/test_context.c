@@ -11,6 +11,7 @@
 #include "support/unit.h"
 
 #include <aio/memory.h>
+#include <aio/testing.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -99,6 +100,9 @@ static void var_that_could_not_be_made_gives_enomem(void **state)
 {
     void *value;
 
+    aio_testing_fail_allocation(1);
+    assert_null(aio_contextvar_new("var", NULL));
+    aio_testing_fail_allocation(0);
     assert_int_equal(aio_contextvar_get(NULL, &value), AIO_ENOMEM);
     assert_int_equal(aio_contextvar_set(NULL, NULL, NULL), AIO_ENOMEM);
     assert_int_equal(aio_contextvar_reset(NULL, NULL), AIO_ENOMEM);
