@@ -34,10 +34,12 @@
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
+#include <aio/sendfile.h>
 #include <aio/server.h>
 #include <aio/signal.h>
 #include <aio/sock.h>
 #include <aio/stack.h>
+#include <aio/staggered.h>
 #include <aio/stream.h>
 #include <aio/subprocess.h>
 #include <aio/task.h>

@@ -166,7 +166,7 @@ int aio__connection_start_user(aio_loop *loop, int fd, int family, aio_protocol_
 
 /* --- checks ---------------------------------------------------------------------------- */
 
-int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
+int aio__net_check_task(aio_loop **loop)
 {
     aio_loop *running = aio_get_running_loop();
 
@@ -178,9 +178,25 @@ int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
         return aio_raise(AIO_ENOTASK, "only a task can wait for a connection");
     if (*loop != running)
         return aio_raise(AIO_ERUNTIME, "the loop is not the running one");
-    if (factory == NULL)
-        return aio_raise(AIO_EVALUE, "no protocol factory given");
     return 0;
+}
+
+int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
+{
+    int err = aio__net_check_task(loop);
+
+    if (err == 0 && factory == NULL)
+        err = aio_raise(AIO_EVALUE, "no protocol factory given");
+    return err;
+}
+
+int aio__check_nonblocking(const aio_loop *loop, int sock)
+{
+    int flags = aio_loop_get_debug(loop) ? fcntl(sock, F_GETFL) : -1;
+
+    return flags >= 0 && !(flags & O_NONBLOCK)
+               ? aio_raise(AIO_EVALUE, "the socket must be non-blocking")
+               : 0;
 }
 
 int aio__check_stream_socket(int fd, int family)

@@ -46,7 +46,13 @@ int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factor
 int aio__connection_start_user(aio_loop *loop, int fd, int family, aio_protocol_factory_fn factory,
                                void *arg, aio_transport **ret_transport);
 
-/* What begins each call: the loop, which runs the calling task. 0, or a raised code. */
+/* What begins a call that suspends: the loop, which runs the calling task. 0, or a raised code. */
+int aio__net_check_task(aio_loop **loop);
+
+/* In debug mode, whether a socket of the program's is non-blocking: 0, or a raised code. */
+int aio__check_nonblocking(const aio_loop *loop, int sock);
+
+/* What begins each call that makes a protocol: the loop, which runs the calling task. 0, or a raised code. */
 int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory);
 
 /* Whether an fd is a stream socket of a family (AF_UNSPEC: any): 0, or a raised code. */

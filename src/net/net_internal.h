@@ -72,14 +72,9 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
 
 /* Say what accept or getpeername gave: it stays known when the peer is gone. Once, right after. */
 void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer);
-/*
- * Make a transport for one end of a pipe in non-blocking mode, which is taken on success.
- * connection_made is queued, then reading begins. The reading end's protocol hears data_received
- * and eof_received, the writing end's pause_writing and resume_writing, both connection_lost.
- * 0, or a code: then protocol and fd are still the caller's.
- */
-int aio__pipe_transport_new(aio_loop *loop, int fd, bool writes, aio_protocol *protocol,
-                            aio_transport **ret_transport);
+
+/* Whether it is one of those. */
+bool aio__is_stream_transport(const aio_transport *transport);
 
 /* The transport whose place in its owner's list this is. */
 aio_transport *aio__stream_transport_of(struct aio__list *link);
