@@ -21,9 +21,10 @@ enum { AIO__RECV_SIZE = 256 * 1024 };
 /* The net side of a loop: made when it is first needed, ended with the loop. */
 struct aio__net {
     struct aio__close_hook hook;
-    char *recv_buffer;     /* AIO__RECV_SIZE bytes, shared by all that read */
-    struct aio__list open; /* struct aio__net_object: to be ended with the loop */
-    struct aio__dns *dns;  /* dns.c: made with the first lookup; ended by a hook of its own */
+    char *recv_buffer;           /* AIO__RECV_SIZE bytes, shared by all that read */
+    struct aio__list open;       /* struct aio__net_object: to be ended with the loop */
+    struct aio__tls_shared *tls; /* tls_bio.c: made with the first connection of TLS */
+    struct aio__dns *dns;        /* dns.c: made with the first lookup; ended by a hook of its own */
 };
 
 /* Something with an fd that lives until it is closed. */
@@ -32,6 +33,9 @@ struct aio__net_object {
     /* The loop closes: let go of everything at once, without a word to the protocol. */
     void (*end)(struct aio__net_object *object);
 };
+
+/* tls_bio.c, tls_none.c: of a loop that ends; may be NULL. */
+void aio__tls_unshare(struct aio__tls_shared *shared);
 
 /* NULL: no memory. */
 struct aio__net *aio__net_get(aio_loop *loop);

@@ -11,7 +11,7 @@
 #include <aio/memory.h>
 #include <string.h>
 
-enum { BLOCK = 16 * 1024 };
+enum { BLOCK = 16 * 1024, MOST_SPARE = 8 };
 
 struct aio__outblock {
     struct aio__outblock *next;
@@ -21,11 +21,18 @@ struct aio__outblock {
     char data[];
 };
 
-static struct aio__outblock *block_new(size_t size)
+static struct aio__outblock *block_new(struct aio__outspare *spare, size_t size)
 {
     size_t capacity = size < BLOCK ? BLOCK : size;
-    struct aio__outblock *block = aio_malloc(sizeof(*block) + capacity);
+    struct aio__outblock *block;
 
+    if (spare != NULL && spare->first != NULL && capacity == BLOCK) {
+        block = spare->first;
+        spare->first = block->next;
+        spare->count--;
+    } else {
+        block = aio_malloc(sizeof(*block) + capacity);
+    }
     if (block == NULL)
         return NULL;
     block->next = NULL;
@@ -33,6 +40,28 @@ static struct aio__outblock *block_new(size_t size)
     block->begin = 0;
     block->end = 0;
     return block;
+}
+
+static void block_free(struct aio__outspare *spare, struct aio__outblock *block)
+{
+    if (spare == NULL || spare->count == MOST_SPARE || block->capacity != BLOCK) {
+        aio_free(block);
+        return;
+    }
+    block->next = spare->first;
+    spare->first = block;
+    spare->count++;
+}
+
+void aio__outspare_clear(struct aio__outspare *spare)
+{
+    struct aio__outblock *block;
+
+    while ((block = spare->first) != NULL) {
+        spare->first = block->next;
+        aio_free(block);
+    }
+    spare->count = 0;
 }
 
 static void put(struct aio__outblock *block, const char *data, size_t size)
@@ -48,7 +77,7 @@ int aio__outbuf_append(struct aio__outbuf *buffer, const void *data, size_t size
     struct aio__outblock *block = NULL;
 
     if (size > room) {
-        block = block_new(size - room);
+        block = block_new(buffer->spare, size - room);
         if (block == NULL)
             return AIO_ENOMEM;
     } else {
@@ -95,6 +124,6 @@ void aio__outbuf_drop(struct aio__outbuf *buffer, size_t size)
         buffer->first = block->next;
         if (block->next == NULL)
             buffer->last = NULL;
-        aio_free(block);
+        block_free(buffer->spare, block);
     }
 }
