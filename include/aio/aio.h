@@ -31,6 +31,8 @@
 #include <aio/loop.h>
 #include <aio/memory.h>
 #include <aio/pipe.h>
+#include <aio/pool.h>
+#include <aio/process_pool.h>
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>

@@ -7,10 +7,11 @@
  * it: in the current task, or in the thread where there is no task. It counts
  * only for the code it was raised with, so the two can never disagree.
  *
- * Codes come from four ranges:
+ * Codes come from five ranges:
  *   -1 .. -4095      the system's and libuv's, as they are: -ENOENT, UV_EOF
  *   -10000 .. -10099 asyncio's own exceptions
  *   -10100 .. -10199 Python's common exceptions
+ *   -10200 .. -10999 those of optional libraries, a hundred each: see their headers
  *   AIO_EUSER and below: the program's
  */
 #ifndef AIO_ERROR_H
@@ -49,6 +50,9 @@ enum {
     AIO_ECLOSED = -10018,               /**< RuntimeError: the event loop is closed */
     AIO_ESSL = -10019,                  /**< ssl.SSLError, an OSError */
     AIO_ESSLCERT = -10020,              /**< ssl.SSLCertVerificationError, an SSLError */
+    AIO_EBROKENTHREADPOOL = -10021,     /**< concurrent.futures.thread.BrokenThreadPool */
+    AIO_EBROKENPROCESSPOOL = -10022,    /**< concurrent.futures.process.BrokenProcessPool: both are
+                                             a BrokenExecutor */
 
     /* Python's common ones */
     AIO_EEXCEPTION = -10100,      /**< Exception, nothing more is known */
@@ -90,7 +94,7 @@ AIO_API bool aio_error_is(int code, int class_code);
 /**
  * The Python name of a code's exception: "ValueError", "CancelledError",
  * "ConnectionResetError" or "OSError" for system codes, "Error" for the
- * program's own.
+ * program's own that were not registered.
  *
  * @return A string that lives for ever, never NULL.
  * Thread: any.                                                  Since: 0.1
@@ -106,6 +110,25 @@ AIO_API const char *aio_error_name(int code);
  * Thread: any.                                                  Since: 0.1
  */
 AIO_API const char *aio_strerror(int code);
+
+/** A class of errors that a library or program adds, for aio_error_register(). */
+typedef struct aio_error_class {
+    int code;         /**< AIO_EUSER and below for a program; 0 ends a table */
+    const char *name; /**< "AuthError" */
+    int parent;       /**< the class it is a kind of; 0: AIO_EEXCEPTION */
+    const char *text; /**< what it says without a message; NULL: nothing */
+} aio_error_class;
+
+/**
+ * Let aio_error_name(), aio_error_is() and aio_strerror() know codes of a library or program.
+ *
+ * @param classes  A table that lives for ever, ended by a code of 0. A parent that is not one of
+ *                 the library's codes stands before its kinds.
+ * @return 0, also if the table is known already; AIO_EVALUE for a code that is not the caller's to
+ *         name, that has a name already or no parent; AIO_ERUNTIME if there are too many tables.
+ * Thread: any.   asyncio: class CLASS(Exception)                 Since: 0.1
+ */
+AIO_API int aio_error_register(const aio_error_class *classes);
 
 /**
  * Raise an error: attach message and place to a code, and give the code back,

@@ -8,6 +8,7 @@
 #include "base/error_internal.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /*
@@ -53,6 +54,8 @@ static const struct code_info asyncio_codes[] = {
     ASYNCIO(AIO_ECLOSED) = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
     ASYNCIO(AIO_ESSL) = {"SSLError", AIO_EOS, "TLS failed"},
     ASYNCIO(AIO_ESSLCERT) = {"SSLCertVerificationError", AIO_ESSL, "certificate verify failed"},
+    ASYNCIO(AIO_EBROKENTHREADPOOL) = {"BrokenThreadPool", AIO_EBROKENEXECUTOR, NULL},
+    ASYNCIO(AIO_EBROKENPROCESSPOOL) = {"BrokenProcessPool", AIO_EBROKENEXECUTOR, NULL},
 };
 
 static const struct code_info python_codes[] = {
@@ -145,19 +148,101 @@ static const struct code_info *system_info(int code)
     return is_resolver_code(code) ? &resolver_error : &plain_os_error;
 }
 
-static const struct code_info *info_of(int code)
+/* --- classes that others add ------------------------------------------------------------ */
+
+enum { MAX_TABLES = 64, FIRST_LIBRARY_CODE = -10200, LAST_LIBRARY_CODE = -10999 };
+
+/* Filled from the start, never emptied. */
+static const aio_error_class *_Atomic tables[MAX_TABLES];
+
+static bool is_added_code(int code)
 {
+    return code <= AIO_EUSER || (code <= FIRST_LIBRARY_CODE && code >= LAST_LIBRARY_CODE);
+}
+
+static const aio_error_class *find_class(const aio_error_class *table, int code)
+{
+    while (table->code != 0 && table->code != code)
+        table++;
+    return table->code != 0 ? table : NULL;
+}
+
+static const aio_error_class *added_class(int code)
+{
+    const aio_error_class *found = NULL;
+
+    for (size_t i = 0; i < MAX_TABLES && found == NULL; i++) {
+        const aio_error_class *table = atomic_load_explicit(&tables[i], memory_order_acquire);
+
+        if (table == NULL)
+            break;
+        found = find_class(table, code);
+    }
+    return found;
+}
+
+static bool has_parent(const aio_error_class *classes, const aio_error_class *one)
+{
+    const aio_error_class *parent = find_class(classes, one->parent);
+
+    if (!is_added_code(one->parent))
+        return one->parent <= 0;
+    return added_class(one->parent) != NULL || (parent != NULL && parent < one);
+}
+
+/* Parents come first, so that asking for a class always comes to an end. */
+static int check_classes(const aio_error_class *classes)
+{
+    if (classes == NULL)
+        return aio_raise(AIO_EVALUE, "a table of classes is needed, not NULL");
+    for (const aio_error_class *one = classes; one->code != 0; one++) {
+        if (!is_added_code(one->code) || one->name == NULL)
+            return aio_raise(AIO_EVALUE, "code %d cannot be given a name", one->code);
+        if (added_class(one->code) != NULL || find_class(classes, one->code) != one)
+            return aio_raise(AIO_EVALUE, "code %d has a name already", one->code);
+        if (!has_parent(classes, one))
+            return aio_raise(AIO_EVALUE, "code %d has no parent before it", one->code);
+    }
+    return 0;
+}
+
+int aio_error_register(const aio_error_class *classes)
+{
+    const aio_error_class *there;
+    int err = 0;
+
+    for (size_t i = 0; i < MAX_TABLES && classes != NULL; i++) {
+        if (atomic_load_explicit(&tables[i], memory_order_acquire) == classes)
+            return 0;
+    }
+    err = check_classes(classes);
+    for (size_t i = 0; i < MAX_TABLES && err == 0; i++) {
+        there = NULL;
+        if (atomic_compare_exchange_strong(&tables[i], &there, classes) || there == classes)
+            return 0;
+    }
+    return err < 0 ? err : aio_raise(AIO_ERUNTIME, "too many tables of error classes");
+}
+
+/* --- what is known of a code ------------------------------------------------------------ */
+
+static struct code_info info_of(int code)
+{
+    const aio_error_class *added = is_added_code(code) ? added_class(code) : NULL;
+
     if (is_system_code(code))
-        return system_info(code);
+        return *system_info(code);
+    if (added != NULL)
+        return (struct code_info){added->name, added->parent, added->text};
     if (code <= AIO_EUSER)
-        return &user_code;
+        return user_code;
     if (code == AIO_EBASEEXCEPTION)
-        return &base_code;
-    if (code <= AIO_ECANCELLED && code >= AIO_ESSLCERT)
-        return &asyncio_codes[AIO_ECANCELLED - code];
+        return base_code;
+    if (code <= AIO_ECANCELLED && code >= AIO_EBROKENPROCESSPOOL)
+        return asyncio_codes[AIO_ECANCELLED - code];
     if (code <= AIO_EEXCEPTION && code >= AIO_EOS)
-        return &python_codes[AIO_EEXCEPTION - code];
-    return &unknown_code;
+        return python_codes[AIO_EEXCEPTION - code];
+    return unknown_code;
 }
 
 bool aio_error_is(int code, int class_code)
@@ -167,7 +252,7 @@ bool aio_error_is(int code, int class_code)
     if (code == AIO_EGROUP && class_code == AIO_EEXCEPTION)
         return true;
     while (code != class_code && code != AIO_EBASEEXCEPTION) {
-        int parent = info_of(code)->parent;
+        int parent = info_of(code).parent;
 
         code = parent != 0 ? parent : AIO_EEXCEPTION;
     }
@@ -176,7 +261,7 @@ bool aio_error_is(int code, int class_code)
 
 const char *aio_error_name(int code)
 {
-    return info_of(code)->name;
+    return info_of(code).name;
 }
 
 bool aio__error_number(int code, int *ret_number)
@@ -212,7 +297,7 @@ static const char *errno_text(int number)
 
 const char *aio_strerror(int code)
 {
-    const char *text = info_of(code)->text;
+    const char *text = info_of(code).text;
     int number;
 
     if (code >= 0)

@@ -52,7 +52,8 @@ struct aio_job {
     size_t arg_size;               /* what follows is for other processes: */
     const aio_codec *arg_codec;    /* may be NULL */
     const aio_codec *result_codec; /* may be NULL */
-    void *bytes;                   /* of the result; owned */
+    void *bytes;                   /* of the argument, until it is sent; then of the result */
+    size_t bytes_size;             /* of the argument's */
     void *data;                    /* aio_job_set_data() */
     void (*data_destroy)(void *data);
     _Alignas(16) unsigned char arg[]; /* its own copy, if it has one */

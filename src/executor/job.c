@@ -150,6 +150,7 @@ static aio_job *job_new(aio_executor *executor, aio_job_fn fn, void *arg,
     job->arg_codec = NULL;
     job->result_codec = NULL;
     job->bytes = NULL;
+    job->bytes_size = 0;
     job->data = NULL;
     job->data_destroy = NULL;
     if (is_remote)
@@ -282,6 +283,7 @@ void aio_job_finish_encoded(aio_job *job, void *bytes, size_t size)
         aio_concurrent_future_unref(&job->fut);
         return;
     }
+    aio_free(job->bytes);
     job->bytes = bytes;
     if (codec != NULL)
         err = codec->decode(codec, bytes, size, &value);

@@ -158,6 +158,20 @@ static void report_leaving(aio_loop *loop)
     aio_exception_unref(error);
 }
 
+/* Idle stacks give their memory back when there is nothing better to do, many at once; a loop
+ * that is never without work takes the time for it now and then. */
+static void trim_stacks(aio_loop *loop)
+{
+    enum { BUSY_POLLS = 64 };
+
+    if (AIO__LIKELY(!aio__fiber_pool_is_over(loop->fibers)))
+        return;
+    if (loop->idle_active && ++loop->polls_over < BUSY_POLLS)
+        return;
+    loop->polls_over = 0;
+    aio__fiber_pool_trim(loop->fibers);
+}
+
 static void on_check(uv_check_t *handle)
 {
     aio_loop *loop = handle->data;
@@ -186,6 +200,7 @@ static void on_check(uv_check_t *handle)
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
     set_idle(loop, is_busy(loop));
+    trim_stacks(loop);
     keep_host_alive(loop);
     if (!loop->running) {
         thread->running = outer;

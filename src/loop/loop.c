@@ -132,6 +132,7 @@ static int init_loop(aio_loop *loop, const aio_loop_options *options)
         .stack_size = options->stack_size,
         .idle_bytes = options->idle_stack_bytes,
         .measure = options->measure_stacks,
+        .trimmed_late = true,
     };
     int err;
 

@@ -118,6 +118,7 @@ struct aio_loop {
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
+    unsigned polls_over; /* with more idle stacks than it may have */
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
@@ -150,6 +151,7 @@ struct aio_loop {
     int alarm_fd;           /* -1: none */
     uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
     uint64_t timers_ran_ns; /* now_ns when timers were due last */
+    unsigned timers_ran;    /* and how many these were */
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;

@@ -30,12 +30,17 @@ void aio__timer_stop(aio_loop *loop, struct aio__timer *timer)
 
 void aio__timers_collect(aio_loop *loop)
 {
-    while (loop->timers.first_key <= loop->now_ns) {
-        struct aio__heap_item *item = aio__deadlines_pop(&loop->timers);
+    struct aio__heap_item *item;
+    unsigned ran = 0;
 
-        if (item == NULL)
-            break; /* there is none: its key is the last there is */
-        loop->timers_ran_ns = loop->now_ns;
+    /* With none left the first key is the last there is. */
+    while (loop->timers.first_key <= loop->now_ns &&
+           (item = aio__deadlines_pop(&loop->timers)) != NULL) {
         aio__queue_append(&loop->ready, aio__container_of(item, struct aio__timer, item)->ready);
+        ran++;
+    }
+    if (ran != 0) {
+        loop->timers_ran_ns = loop->now_ns;
+        loop->timers_ran = ran;
     }
 }

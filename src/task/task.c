@@ -26,7 +26,10 @@
 /* A task that is being thrown away may try to wait so often; then its frames are given up. */
 enum { MAX_REFUSALS = 1000 };
 
-static _Atomic(uint64_t) last_number;
+/* Numbers that a thread takes at once: one each would cost a locked instruction for each task. */
+enum { NUMBERS_TAKEN = 64 };
+
+static _Atomic(uint64_t) numbers_taken;
 
 /* --- waiting --------------------------------------------------------------------------- */
 
@@ -432,10 +435,20 @@ static void start_eagerly(struct aio__task *task, aio_loop *loop)
     aio_future_unref(&task->fut);
 }
 
+/* Of the process's tasks that have no name: one after the other as long as one thread makes them,
+ * and never twice. */
+static uint64_t next_number(struct aio__thread *thread)
+{
+    if (AIO__UNLIKELY(thread->task_number % NUMBERS_TAKEN == 0))
+        thread->task_number =
+            atomic_fetch_add_explicit(&numbers_taken, NUMBERS_TAKEN, memory_order_relaxed);
+    return ++thread->task_number;
+}
+
 void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
 {
     if (!(task->fut.kind_flags & AIO__TASK_NAMED))
-        task->id.number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
+        task->id.number = next_number(aio__thread());
     if (task->strand.own_context.bits == 0)
         task->strand.own_context = aio__ctx_capture();
     if (AIO__UNLIKELY(loop->strand_ops == NULL)) {

@@ -53,7 +53,9 @@ static void code_is_of_the_classes_python_gives_it(void **state)
     } kinds[] = {
         {AIO_ERUNTIME,
          {AIO_ERUNTIME, AIO_EBROKENBARRIER, AIO_ESENDFILENOTAVAILABLE, AIO_EBROKENEXECUTOR,
-          AIO_ENOTASK, AIO_ENOLOOP, AIO_ECLOSED, AIO_ENOTIMPLEMENTED, AIO_ERECURSION}},
+          AIO_EBROKENTHREADPOOL, AIO_EBROKENPROCESSPOOL, AIO_ENOTASK, AIO_ENOLOOP, AIO_ECLOSED,
+          AIO_ENOTIMPLEMENTED, AIO_ERECURSION}},
+        {AIO_EBROKENEXECUTOR, {AIO_EBROKENEXECUTOR, AIO_EBROKENTHREADPOOL, AIO_EBROKENPROCESSPOOL}},
         {AIO_ELOOKUP, {AIO_ELOOKUP, AIO_EKEY, AIO_EINDEX}},
         {AIO_EVALUE, {AIO_EVALUE, AIO_EUNICODE}},
         {AIO_EEOF, {AIO_EEOF, AIO_EINCOMPLETEREAD, UV_EOF}},
@@ -101,6 +103,8 @@ static void code_has_pythons_name(void **state)
         {AIO_EBROKENBARRIER, "BrokenBarrierError"},
         {AIO_ESENDFILENOTAVAILABLE, "SendfileNotAvailableError"},
         {AIO_EBROKENEXECUTOR, "BrokenExecutor"},
+        {AIO_EBROKENTHREADPOOL, "BrokenThreadPool"},
+        {AIO_EBROKENPROCESSPOOL, "BrokenProcessPool"},
         {AIO_EGROUP, "ExceptionGroup"},
         {AIO_EBASEGROUP, "BaseExceptionGroup"},
         {AIO_ESTOP, "StopIteration"},
@@ -204,6 +208,46 @@ static void code_of_libuv_is_an_errno_or_known(void **state)
     assert_string_equal(aio_error_name(UV_EAI_PROTOCOL - 1), "OSError");
 }
 
+static const aio_error_class added[] = {
+    {AIO_EUSER - 900, "ShopError", 0, NULL},
+    {AIO_EUSER - 901, "SoldOutError", AIO_EUSER - 900, "sold out"},
+    {AIO_EUSER - 902, "ClosedError", AIO_ERUNTIME, NULL},
+    {0, NULL, 0, NULL},
+};
+
+static void code_of_a_program_gets_the_class_it_is_registered_with(void **state)
+{
+    assert_string_equal(aio_error_name(AIO_EUSER - 901), "Error");
+    assert_int_equal(aio_error_register(added), 0);
+    assert_int_equal(aio_error_register(added), 0); /* again */
+    assert_string_equal(aio_error_name(AIO_EUSER - 901), "SoldOutError");
+    assert_string_equal(aio_strerror(AIO_EUSER - 901), "sold out");
+    assert_string_equal(aio_strerror(AIO_EUSER - 900), "");
+    assert_true(aio_error_is(AIO_EUSER - 901, AIO_EUSER - 900));
+    assert_true(aio_error_is(AIO_EUSER - 901, AIO_EEXCEPTION));
+    assert_false(aio_error_is(AIO_EUSER - 900, AIO_EUSER - 901));
+    assert_true(aio_error_is(AIO_EUSER - 902, AIO_ERUNTIME));
+    assert_string_equal(aio_error_name(AIO_EUSER - 903), "Error");
+}
+
+static void code_that_is_not_its_own_or_has_no_parent_is_not_registered(void **state)
+{
+    static const aio_error_class tables[][3] = {
+        {{AIO_EVALUE, "ValueError", 0, NULL}},      /* the library's */
+        {{-ENOENT, "FileNotFoundError", 0, NULL}},  /* the system's */
+        {{AIO_EUSER - 900, "OtherError", 0, NULL}}, /* taken */
+        {{AIO_EUSER - 910, NULL, 0, NULL}},         /* nameless */
+        {{AIO_EUSER - 910, "A", AIO_EUSER - 911, NULL}, {AIO_EUSER - 911, "B", 0, NULL}},
+        {{AIO_EUSER - 910, "A", AIO_EUSER - 910, NULL}},
+        {{AIO_EUSER - 910, "A", 0, NULL}, {AIO_EUSER - 910, "B", 0, NULL}},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        assert_int_equal(aio_error_register(tables[i]), AIO_EVALUE);
+    assert_int_equal(aio_error_register(NULL), AIO_EVALUE);
+    assert_string_equal(aio_error_name(AIO_EUSER - 910), "Error");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -216,6 +260,8 @@ int main(void)
         cmocka_unit_test(code_says_what_its_exception_says),
         cmocka_unit_test(code_of_the_system_says_what_the_system_says),
         cmocka_unit_test(code_of_libuv_is_an_errno_or_known),
+        cmocka_unit_test(code_of_a_program_gets_the_class_it_is_registered_with),
+        cmocka_unit_test(code_that_is_not_its_own_or_has_no_parent_is_not_registered),
     };
 
     return RUN_TESTS(tests, NULL, NULL);
