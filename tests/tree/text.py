@@ -18,7 +18,7 @@ SOURCE = {'.c', '.h', '.S', '.cc', '.py', '.go', '.sh', '.map', '.build', '.gdb'
           '.css', '.cmake'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
                    '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict',
-                   '.install', '.symbols', '.docs'}
+                   '.install', '.symbols', '.docs', '.doc-base'}
 EXACT = {'.txt', '.tsv', '.csv', '.pem', '.svg'}  # data: blanks may matter
 
 FORBIDDEN = [
