@@ -284,7 +284,8 @@ void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
  * third has the default action. Taken only in the main thread, if nobody else handles it.
  */
 bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg);
-unsigned aio__sigint_give_back(aio_loop *loop); /* how many came */
+/* How many came; `ret_seen`: of them, how many the loop has seen. */
+unsigned aio__sigint_give_back(aio_loop *loop, unsigned *ret_seen);
 void aio__sigint_check(aio_loop *loop);         /* after each poll */
 
 /* signal.c */

@@ -28,8 +28,8 @@ bool aio__origin_note(aio_loop *loop, const void *object);
 void aio__origin_forget(aio_loop *loop, const void *object);
 const struct aio__origin *aio__origin_find(const aio_loop *loop, const void *object);
 
-/* "Object created at (most recent call last):" and the lines; to be freed. NULL: no memory, or
- * no origin. */
-char *aio__origin_text(const struct aio__origin *origin);
+/* "WHAT created at (most recent call last):" and the lines; to be freed. NULL: no memory, or no
+ * origin. */
+char *aio__origin_text(const struct aio__origin *origin, const char *what);
 
 #endif

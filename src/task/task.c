@@ -16,6 +16,7 @@
  */
 #include "base/error.h"
 #include "base/type.h"
+#include "task/generator_internal.h"
 #include "task/task_internal.h"
 
 #include <aio/memory.h>
@@ -155,25 +156,35 @@ int aio_await(aio_future *fut, void **ret_value)
 
 /* --- the end --------------------------------------------------------------------------- */
 
-void aio__scope_remove(struct aio__task *task, struct aio__scope *scope)
+void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
 {
-    struct aio__scope **place = &task->scopes;
+    struct aio__scope **body = aio__body_scopes(task->fut.loop->fiber);
 
-    assert(scope != NULL);
+    scope->list = body != NULL ? body : &task->scopes;
+    scope->outer = *scope->list;
+    *scope->list = scope;
+}
+
+void aio__scope_remove(struct aio__scope *scope)
+{
+    struct aio__scope **place = scope->list;
+
+    if (place == NULL)
+        return;
     while (*place != NULL && *place != scope)
         place = &(*place)->outer;
     if (*place == scope)
         *place = scope->outer;
+    scope->list = NULL;
 }
 
-/* The coroutine has returned inside blocks it had entered. Nothing may outlive them. */
-static int leave_scopes(struct aio__task *task, int code)
+int aio__scopes_leave(struct aio__scope **scopes, const char *name, int code)
 {
     if (code >= 0)
         code = aio_raise(AIO_ERUNTIME, "coroutine '%s' returned inside a block it had entered",
-                         task->coroutine != NULL ? task->coroutine : "?");
-    while (task->scopes != NULL)
-        code = task->scopes->leave(task->scopes, code);
+                         name != NULL ? name : "?");
+    while (*scopes != NULL)
+        code = (*scopes)->leave(*scopes, code);
     return code < 0 ? code : AIO_ERUNTIME;
 }
 
@@ -262,7 +273,7 @@ static void strand_main(struct aio__strand *strand)
     task->fut.kind_flags |= AIO__TASK_RUNNING_BODY;
     code = task->fn(task->arg, &value);
     if (AIO__UNLIKELY(task->scopes != NULL))
-        code = leave_scopes(task, code);
+        code = aio__scopes_leave(&task->scopes, task->coroutine, code);
     if (AIO__UNLIKELY(task->fut.loop->measures_stacks))
         strand->stack_used = (uint32_t)aio__fiber_high_water(task->fut.loop->fiber);
     /* What follows may call the program's functions, for the task but not in it. */

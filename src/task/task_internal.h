@@ -21,9 +21,11 @@ enum {
     AIO__TASK_NO_PENDING_REPORT = 32 /* nobody but the library could have waited for it */
 };
 
-/* A block that the task is in: a timeout, a task group. Left if its coroutine forgets to. */
+/* A block that a coroutine is in, or the body of a generator: a timeout, a task group. Left if
+ * that forgets to. */
 struct aio__scope {
     struct aio__scope *outer;
+    struct aio__scope **list; /* of the coroutine or body; NULL: its frames are lost */
     int (*leave)(struct aio__scope *scope, int code); /* may suspend; takes itself out */
 };
 
@@ -151,14 +153,15 @@ void aio__task_dispose(aio_future *fut);
  * memory. */
 char *aio__task_stack_text(aio_task *task);
 
-/* Enter a block. */
-static inline void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
-{
-    scope->outer = task->scopes;
-    task->scopes = scope;
-}
+/* Enter a block in the task that runs, or in the body of a generator that it is in: that may be
+ * suspended inside the block, and leave it in another task. */
+void aio__scope_push(struct aio__task *task, struct aio__scope *scope);
 
 /* Leave a block, in whatever order the caller leaves them. */
-void aio__scope_remove(struct aio__task *task, struct aio__scope *scope);
+void aio__scope_remove(struct aio__scope *scope);
+
+/* What was called has returned inside blocks it had entered, with a code: nothing may outlive
+ * them. Gives the code that comes of it. */
+int aio__scopes_leave(struct aio__scope **scopes, const char *name, int code);
 
 #endif

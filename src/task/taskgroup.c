@@ -376,7 +376,7 @@ int aio_taskgroup_exit(aio_taskgroup *group, int code)
     if (err == 0)
         err = outcome(group, body, cancel);
     group->left = true;
-    aio__scope_remove(group->parent, &group->scope);
+    aio__scope_remove(&group->scope);
     aio_future_unref(&group->parent->fut);
     group->parent = NULL;
     aio_exception_unref(cancel);

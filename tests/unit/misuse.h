@@ -424,7 +424,7 @@ NOTHING(aio_loop_set_slow_callback_duration, closed, NAN)
 
 /* memory.h */
 NAMED(AIO_EVALUE, aio_set_allocator, &unsized.allocator)
-ANSWER(NULL, aio_malloc, SIZE_MAX / 2)
+OBJECT(aio_free, aio_malloc, 0)
 ANSWER(NULL, aio_calloc, SIZE_MAX, 2)
 OBJECT(aio_free, aio_realloc, NULL, 0)
 ANSWER(NULL, aio_strdup, NULL)
