@@ -52,5 +52,6 @@
 #include <aio/transport.h>
 #include <aio/type.h>
 #include <aio/wait.h>
+#include <aio/workers.h>
 
 #endif
