@@ -20,6 +20,7 @@
 #include <aio/error.h>
 #include <aio/event.h>
 #include <aio/executor.h>
+#include <aio/executor_map.h>
 #include <aio/exitstack.h>
 #include <aio/future.h>
 #include <aio/gather.h>

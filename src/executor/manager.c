@@ -23,7 +23,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "executor/function.h"
 #include "future/future_internal.h"
 
 #include <aio/memory.h>
@@ -184,39 +183,6 @@ static void break_pool(pool_t *pool, aio_exception *error)
 
 /* --- jobs begin -------------------------------------------------------------------------- */
 
-static void put_place(const void *address, const void *registered, bool is_named,
-                      struct aio__place *place, bool *all_found)
-{
-    if (is_named && address == registered)
-        *place = (struct aio__place){AIO__PLACE_NAMED, 0};
-    else if (!aio__place_of(address, place))
-        *all_found = false;
-}
-
-int aio__request_for(const aio_job *job, struct aio__request *request)
-{
-    const aio_function *function = aio_function_of(job->call.fn);
-    bool is_named = function != NULL;
-    bool all_found = true;
-
-    memset(request, 0, sizeof(*request));
-    request->kind = AIO__REQUEST_JOB;
-    request->size = job->bytes_size;
-    if (is_named)
-        request->fn = (struct aio__place){AIO__PLACE_NAMED, aio__function_hash(function)};
-    else
-        all_found = aio__place_of((const void *)(uintptr_t)job->call.fn, &request->fn);
-    put_place(job->arg_codec, is_named ? function->arg_codec : NULL, is_named, &request->arg_codec,
-              &all_found);
-    put_place(job->result_codec, is_named ? function->result_codec : NULL, is_named,
-              &request->result_codec, &all_found);
-    put_place(job->call.result_type, NULL, false, &request->result_type, &all_found);
-    if (all_found)
-        return 0;
-    return aio_raise(AIO_ETYPE, "a worker cannot find the function, or a codec or type of it: "
-                                "they have to be constants of a program or library");
-}
-
 /* Send the request that is in a worker, as far as possible. What cannot be sent to a worker that
  * has ended is found when its end is heard of. */
 static void ask(pool_t *pool, struct worker *worker, const void *bytes)
@@ -226,13 +192,16 @@ static void ask(pool_t *pool, struct worker *worker, const void *bytes)
 
 static bool hand_over(pool_t *pool, struct worker *worker, aio_job *job)
 {
-    int err = aio__request_for(job, &worker->process.request);
+    struct aio__request *request = &worker->process.request;
+    int err = aio__request_fill(request, job->call.fn, job->arg_codec, job->result_codec,
+                                job->call.result_type);
 
     if (err < 0) {
         worker->job = job;
         aio_job_fail(take_back(pool, worker), err);
         return false;
     }
+    request->size = job->bytes_size;
     worker->job = job;
     ask(pool, worker, job->bytes);
     return true;

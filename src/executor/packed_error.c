@@ -15,8 +15,9 @@
 #include <aio/memory.h>
 #include <string.h>
 
-/* What lies deeper is left out. */
-enum { MAX_DEPTH = 32, NO_TEXT = UINT32_MAX };
+enum { MAX_DEPTH = 32 }; /* what lies deeper is left out */
+
+#define NO_TEXT UINT32_MAX
 
 /* One error; its text follows, then its members, then its cause. */
 struct packed {

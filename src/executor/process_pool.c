@@ -88,7 +88,8 @@ static int place(pool_t *pool, aio_job *job)
 static int prepare(aio_job *job)
 {
     struct aio__request request;
-    int err = aio__request_for(job, &request);
+    int err = aio__request_fill(&request, job->call.fn, job->arg_codec, job->result_codec,
+                                job->call.result_type);
 
     return err < 0 ? err : aio_job_encode(job, &job->bytes, &job->bytes_size);
 }
@@ -369,13 +370,18 @@ aio_executor *aio_process_pool_new(const aio_process_pool_options *options)
 
 /* --- ending workers ---------------------------------------------------------------------- */
 
+bool aio__is_process_pool(const aio_executor *executor)
+{
+    return executor->ops == &pool_ops;
+}
+
 static int end_workers(aio_executor *executor, int signum)
 {
     pool_t *pool;
 
     if (executor == NULL)
         return aio__null_future();
-    if (executor->ops != &pool_ops)
+    if (!aio__is_process_pool(executor))
         return aio_raise(AIO_ETYPE, "%s has no worker processes", executor->ops->name);
     pool = pool_of(executor);
     if (is_of_another_process(pool))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - worker processes, as their pool sees them
+ * worker.h - worker processes, as their pool sees them, and from the inside
  *
- * For src/executor. A worker is a process and the socket to it. All calls but the signal are made
- * by one thread, the pool's manager; the pool's lock protects the signal from the end.
+ * For src/executor. A worker is a process and the socket to it. All calls about one but the signal
+ * are made by one thread, the pool's manager; the pool's lock protects the signal from the end.
  */
 #ifndef AIO__WORKER_H
 #define AIO__WORKER_H
@@ -16,6 +16,15 @@
 
 /* What main() was called as, if it called aio_process_worker_main(); else NULL. */
 const char *aio__worker_program_name(void);
+
+/* In a worker: what a request gave; owned. */
+struct aio__outcome {
+    void *bytes;
+    size_t size;
+};
+
+/* In a worker: do what is requested. 0, or what the function or a codec has returned. */
+int aio__worker_obey(const struct aio__request *request, void *bytes, struct aio__outcome *outcome);
 
 struct aio__worker {
     pid_t pid;

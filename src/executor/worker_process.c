@@ -3,8 +3,8 @@
  * worker_process.c - worker processes, as their pool sees them
  *
  * posix_spawn() starts them, which is safe in a program with threads: nothing of ours runs in the
- * child before exec. It inherits standard input, output and error, and its end of the socket;
- * what else is open, whether marked to be closed or not, stays here.
+ * child before exec. It inherits standard output and error, and its end of the socket; what else is
+ * open, whether marked to be closed or not, stays here.
  *
  * Thread: the pool's manager.
  */
@@ -45,6 +45,8 @@ static int set_files(posix_spawn_file_actions_t *actions, int fd)
 {
     int err = posix_spawn_file_actions_adddup2(actions, fd, AIO__WORKER_FD);
 
+    if (err == 0)
+        err = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (err == 0)
         err = posix_spawn_file_actions_addclosefrom_np(actions, AIO__WORKER_FD + 1);
     return err;

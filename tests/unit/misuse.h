@@ -235,6 +235,16 @@ CODE(aio_job_encode, NULL, NULL, NULL)
 NOTHING(aio_job_set_data, NULL, NULL, NULL)
 ANSWER(NULL, aio_job_data, NULL)
 
+/* executor_map.h */
+FAILS(aio_executor_map, NULL, coroutine, NULL, 0, NULL)
+FAILS(aio_executor_map, ended_pool, NULL, NULL, 0, NULL)
+FAILS(aio_executor_map, ended_pool, coroutine, NULL, 1, NULL)
+FAILS(aio_executor_map, ended_pool, coroutine, NULL, 0, &unsized.map)
+FAILS(aio_executor_map_from, NULL, coroutine, NULL, NULL, NULL)
+FAILS(aio_executor_map_from, ended_pool, coroutine, NULL, NULL, NULL)
+CODE(aio_executor_results_next, NULL, NULL)
+NOTHING(aio_executor_results_unref, NULL)
+
 /* exitstack.h */
 ANSWER(NULL, aio_exitstack_ref, NULL)
 NOTHING(aio_exitstack_unref, NULL)
@@ -429,6 +439,15 @@ ANSWER(NULL, aio_calloc, SIZE_MAX, 2)
 OBJECT(aio_free, aio_realloc, NULL, 0)
 ANSWER(NULL, aio_strdup, NULL)
 NOTHING(aio_free, NULL)
+
+/* process_pool.h */
+ANSWER(false, aio_process_worker_main, 0, NULL)
+FAILS(aio_process_pool_new, NULL)
+FAILS(aio_process_pool_new, &unsized.processes)
+CODE(aio_process_pool_terminate_workers, NULL)
+CODE(aio_process_pool_terminate_workers, ended_pool)
+CODE(aio_process_pool_kill_workers, NULL)
+CODE(aio_process_pool_kill_workers, ended_pool)
 
 /* queue.h */
 OBJECT(aio_queue_unref, aio_queue_new, -1)

@@ -56,6 +56,8 @@ static const struct {
     aio_task_options task;
     aio_job_options job;
     aio_thread_pool_options pool;
+    aio_process_pool_options processes;
+    aio_map_options map;
     aio_allocator allocator;
 } unsized;
 

@@ -13,6 +13,7 @@
 #include <aio/log.h>
 #include <aio/memory.h>
 #include <aio/process_pool.h>
+#include <aio/runner.h>
 #include <aio/thread_pool.h>
 #include <dirent.h>
 #include <errno.h>
@@ -25,11 +26,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SHARED_NAME "AIOC_TEST_SHARED"
 #define FORGETFUL   "--forgetful"
+#define LEAVING     "--leaving"
 
 struct shared {
     sem_t reached; /* by each job that stops there */
@@ -590,6 +593,29 @@ static void worker_has_no_descriptor_of_the_program(void **state)
     finish(pool);
 }
 
+static int read_input(void *arg, void **ret_result)
+{
+    *ret_result = (void *)(intptr_t)getchar();
+    return 0;
+}
+
+static void worker_reads_nothing_of_what_is_for_the_program(void **state)
+{
+    aio_executor *pool = make(1);
+    int input = dup(STDIN_FILENO);
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(result_of(submit(pool, read_input, 0)), EOF);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    close(input);
+    close(fds[0]);
+    close(fds[1]);
+    finish(pool);
+}
+
 static int blocks_usr1(void *arg, void **ret_result)
 {
     sigset_t mask;
@@ -894,8 +920,7 @@ static void program_with_the_option_but_no_socket_is_no_worker(void **state)
 
     if (child == 0) {
         close(3);
-        aio_process_worker_main(2, argv);
-        _exit(5); /* it came back */
+        _exit(aio_process_worker_main(2, argv) ? 1 : 5);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), 5);
@@ -1049,6 +1074,96 @@ static void pool_null_gives_the_failure_behind_it(void **state)
     assert_int_equal(aio_process_pool_terminate_workers(NULL), AIO_EVALUE);
 }
 
+/* --- beside a loop, and at the end of the program ---------------------------------------- */
+
+static int await_in_pool(void *arg, void **ret_result)
+{
+    aio_job_options options = AIO_JOB_OPTIONS_INIT;
+    aio_future *fut;
+    int err;
+
+    options.arg_codec = &aio_codec_int;
+    options.result_codec = &aio_codec_int;
+    fut = aio_loop_run_in_executor_with(NULL, arg, stop_at_gate, (void *)8, &options);
+    err = aio_await(fut, ret_result);
+    aio_future_unref(fut);
+    return err;
+}
+
+static int take_result(void *arg, void **ret_result)
+{
+    open_gate(1);
+    return await_in_pool(arg, ret_result);
+}
+
+static void task_waits_for_a_job_in_another_process(void **state)
+{
+    aio_executor *pool = make(1);
+    void *value = NULL;
+
+    assert_int_equal(aio_run(take_result, pool, &value), 0);
+    assert_int_equal((intptr_t)value, 8);
+    finish(pool);
+}
+
+static int cancel_waiter(void *arg, void **ret_result)
+{
+    aio_task *task = aio_create_task(await_in_pool, arg);
+    int err = aio_sleep(0);
+
+    reach_gate(1); /* the job runs */
+    (void)aio_task_cancel(task, NULL);
+    if (err == 0)
+        err = aio_await(task, NULL);
+    aio_future_unref(task);
+    return err == AIO_ECANCELLED ? 0 : AIO_EASSERTION;
+}
+
+/* S163; and the loop is closed by then, with the job still running. */
+static void task_that_is_cancelled_goes_on_at_once_and_the_loop_closes(void **state)
+{
+    aio_executor *pool = make(1);
+
+    assert_int_equal(aio_run(cancel_waiter, pool, NULL), 0);
+    assert_int_equal(stats_of(pool).running, 1);
+    open_gate(1);
+    finish(pool);
+}
+
+/* In a program of its own: it ends with a job running, and never waits for it. */
+static int leave_with_a_job(void)
+{
+    aio_executor *pool = aio_process_pool_new(NULL);
+    aio_concurrent_future *fut = submit(pool, stop_at_gate, 0);
+
+    reach_gate(1);
+    aio_concurrent_future_unref(fut);
+    aio_executor_unref(pool);
+    return 0;
+}
+
+static void program_that_ends_with_a_job_running_is_followed_by_its_workers(void **state)
+{
+    pid_t child, worker;
+    int status = 0;
+
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L), 0);
+    child = fork();
+    if (child == 0) {
+        (void)execl("/proc/self/exe", "leaving", LEAVING, (char *)NULL);
+        _exit(99);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    open_gate(1);
+    worker = waitpid(-1, &status, 0); /* now ours to wait for */
+    assert_true(worker > 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0L, 0L, 0L, 0L), 0);
+}
+
 /* Whatever cannot be had, each job ends, and the pool too. */
 static void run_short_of_memory(void *arg)
 {
@@ -1101,6 +1216,7 @@ int main(int argc, char **argv)
         TEST(job_cancelled_before_it_begins_is_never_run),
         TEST(worker_is_replaced_after_so_many_jobs),
         TEST(worker_has_no_descriptor_of_the_program),
+        TEST(worker_reads_nothing_of_what_is_for_the_program),
         TEST(worker_has_the_signal_mask_of_who_started_the_pool),
         TEST(initializer_runs_once_in_each_worker_before_its_jobs),
         TEST(initializer_argument_may_have_a_codec),
@@ -1127,6 +1243,9 @@ int main(int argc, char **argv)
         TEST(pool_that_is_dropped_still_runs_its_jobs),
         TEST(child_of_a_fork_is_told_that_the_workers_are_not_its_own),
         TEST(pool_null_gives_the_failure_behind_it),
+        TEST(task_waits_for_a_job_in_another_process),
+        TEST(task_that_is_cancelled_goes_on_at_once_and_the_loop_closes),
+        TEST(program_that_ends_with_a_job_running_is_followed_by_its_workers),
         TEST(pool_survives_every_shortage_of_memory),
     };
 
@@ -1136,6 +1255,9 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (getenv(SHARED_NAME) != NULL)
         map_shared();
-    aio_process_worker_main(argc, argv);
+    if (aio_process_worker_main(argc, argv))
+        return EXIT_SUCCESS;
+    if (argc == 2 && strcmp(argv[1], LEAVING) == 0)
+        return leave_with_a_job();
     return RUN_TESTS(tests, make_shared, drop_shared);
 }
