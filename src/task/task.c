@@ -63,8 +63,9 @@ static int throw_cancel(struct aio__task *task)
 /* A request from before goes to what the task has begun to wait for, if that takes it. */
 static void forward_cancel(struct aio__task *task, aio_future *fut)
 {
-    if (aio_future_cancel(fut, aio_exception_message(task->fut.error)))
-        task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    if (!aio_future_cancel(fut, aio_exception_message(task->fut.error)))
+        task->fut.kind_flags |= AIO__TASK_MUST_CANCEL;
 }
 
 /* Woken, but cancelled meanwhile: the outcome is looked at and lost (S32), unless it is a
@@ -77,6 +78,19 @@ static int cancel_outcome(struct aio__task *task, aio_future *fut)
         return throw_cancel(task);
     task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
     return code;
+}
+
+/* Woken, and not only by what it has waited for. */
+static int asked_to_cancel(struct aio__task *task, aio_future *fut)
+{
+    bool torn_out = task->fut.kind_flags & AIO__TASK_TORN_OUT;
+
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_TORN_OUT;
+    if (!torn_out || !aio__future_is_pending(fut))
+        return task->fut.kind_flags & AIO__TASK_MUST_CANCEL ? cancel_outcome(task, fut) : 0;
+    if (task->fut.kind_flags & AIO__TASK_MUST_CANCEL)
+        return throw_cancel(task);
+    return aio__task_wait(task, fut); /* the request was taken back */
 }
 
 int aio__task_wait(struct aio__task *task, aio_future *fut)
@@ -95,8 +109,8 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
         aio__future_remove_waiter(fut, &task->strand.ready);
         return aio__task_refuse(task);
     }
-    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
-        return cancel_outcome(task, fut);
+    if (AIO__UNLIKELY(task->fut.kind_flags & (AIO__TASK_MUST_CANCEL | AIO__TASK_TORN_OUT)))
+        return asked_to_cancel(task, fut);
     return 0;
 }
 

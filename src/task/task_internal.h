@@ -15,11 +15,13 @@
 
 /* kind_flags of a task, beside AIO__FUTURE_CANCELLING */
 enum {
-    AIO__TASK_MUST_CANCEL = 2,       /* throw AIO_ECANCELLED at the next step */
-    AIO__TASK_NAMED = 4,             /* name, not number */
-    AIO__TASK_RUNNING_BODY = 8,      /* the coroutine has begun and not ended */
-    AIO__TASK_ENDED_EAGERLY = 16,    /* in its eager start: the coroutine is gone */
-    AIO__TASK_NO_PENDING_REPORT = 32 /* nobody but the library could have waited for it */
+    AIO__TASK_MUST_CANCEL = 2,        /* throw AIO_ECANCELLED at the next step */
+    AIO__TASK_NAMED = 4,              /* name, not number */
+    AIO__TASK_RUNNING_BODY = 8,       /* the coroutine has begun and not ended */
+    AIO__TASK_ENDED_EAGERLY = 16,     /* in its eager start: the coroutine is gone */
+    AIO__TASK_NO_PENDING_REPORT = 32, /* nobody but the library could have waited for it */
+    AIO__TASK_BEING_ASKED = 256, /* to cancel, right now; between are those of coroutine objects */
+    AIO__TASK_TORN_OUT = 512     /* woken though what it waits for is pending */
 };
 
 /* A block that a coroutine is in, or the body of a generator: a timeout, a task group. Left if
@@ -142,6 +144,21 @@ void aio__task_drop_arg(struct aio__task *task);
 
 /* Let an initialised task begin, eagerly or with the next iteration. */
 void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager);
+
+/* Tasks of which each waits for the next, while they are asked to cancel. Begins as zero. */
+struct aio__chain {
+    struct aio__task *first;
+    size_t count;
+    bool taken;  /* by what the last one waits for: it needs not be cancelled itself */
+    bool circle; /* what that waits for leads back to one who is being asked */
+};
+
+/* Ask the tasks of a chain that begins with something pending. Gives what its last one waits for,
+ * or that itself if it is no task: to be cancelled by the caller, who then says whether it was
+ * taken; NULL if there is nothing. */
+aio_future *aio__chain_ask(struct aio__chain *chain, aio_future *fut);
+/* Afterwards. Whether anybody took the request. */
+bool aio__chain_end(struct aio__chain *chain, const char *message);
 
 /* The cancel and describe of every kind of task. */
 bool aio__task_ask_cancel(aio_future *fut, const char *message);

@@ -163,6 +163,8 @@ ANSWER(AIO_EVALUE, aio_raise_from_at, NULL, NULL, 0, NULL, AIO_EVALUE, NULL)
 ANSWER(AIO_ENOMEM, aio_raise_exception, NULL)
 OBJECT(aio_exception_unref, aio_error_catch, 0)
 OBJECT(aio_exception_unref, aio_error_catch, INT_MIN)
+CODE(aio_error_register, NULL)
+CODE(aio_error_register, unsized.error)
 TEXT(aio_error_text, 0)
 TEXT(aio_error_text, INT_MIN)
 OBJECT(aio_exception_unref, aio_exception_new_at, NULL, 0, NULL, 0, NULL)
@@ -469,7 +471,22 @@ OBJECT(aio_free, aio_realloc, NULL, 0)
 ANSWER(NULL, aio_strdup, NULL)
 NOTHING(aio_free, NULL)
 
-/* process_pool.h */
+/* pool.h */
+FAILS(aio_pool_new, NULL)
+FAILS(aio_pool_new, &unsized.items)
+ANSWER(NULL, aio_pool_ref, NULL)
+NOTHING(aio_pool_unref, NULL)
+CODE(aio_pool_fill, NULL)
+CODE(aio_pool_acquire, NULL, NULL)
+CODE(aio_pool_release, NULL, NULL)
+CODE(aio_pool_enter, NULL, NULL)
+CODE(aio_pool_exit, NULL, NULL, 0)
+NOTHING(aio_pool_close, NULL)
+CODE(aio_pool_wait_closed, NULL)
+ANSWER(true, aio_pool_is_closed, NULL)
+CODE(aio_pool_get_stats, NULL, NULL)
+
+/* process_pool.h: this program is no worker */
 ANSWER(false, aio_process_worker_main, 0, NULL)
 FAILS(aio_process_pool_new, NULL)
 FAILS(aio_process_pool_new, &unsized.processes)
@@ -562,6 +579,12 @@ CODE(aio_task_get_stack, NULL, 0, NULL, NULL)
 CODE(aio_task_get_stack, pending, 0, NULL, NULL)
 CODE(aio_task_print_stack, NULL, 0, NULL)
 CODE(aio_task_print_stack, pending, 0, NULL)
+
+/* staggered.h */
+NOTHING(aio_race_outcome_clear, NULL)
+CODE(aio_staggered_race, NULL, 1, 0.0, NULL, NULL)
+CODE(aio_staggered_race, &unsized.attempt, 1, 0.0, NULL, NULL)
+CODE(aio_staggered_race, NULL, 0, NAN, NULL, NULL)
 
 /* task.h */
 FAILS(aio_create_task, NULL, NULL)
