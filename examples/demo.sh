@@ -122,6 +122,10 @@ timeout --foreground -s INT 1 "$examples/tutorial/19_future1" >"$work/19_future1
 indent <"$work/19_future1"
 ((status == 124)) || fail "exit status $status, not an interrupt"
 
+title pictures 'three pictures from a server in the same program, which takes 0.5 s for each'
+"$examples/network/pictures" >"$work/pictures" 2>&1 || fail "exit status $?"
+indent <"$work/pictures"
+
 if [[ -x $examples/checksum/checksum ]]; then
     title checksum "SHA-256 of this project's own files, in threads, four at a time"
     "$examples/checksum/checksum" -j 4 include src examples >"$work/sums" ||

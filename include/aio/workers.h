@@ -40,8 +40,8 @@ AIO_API unsigned aio_worker_index(const aio_worker *worker);
 AIO_API unsigned aio_worker_count(const aio_worker *worker);
 /** The port that all share; -1 without one. Since: 0.1 */
 AIO_API int aio_worker_port(const aio_worker *worker);
-/** Its stream socket, bound and non-blocking, for the sock of aio_server_options. The caller's
- *  from now on; -1 if it was taken before, or there is none. Since: 0.1 */
+/** Its stream socket, for the sock of aio_server_options: non-blocking, and listening already, so
+ *  that connections wait until it is served. The caller's from now on; -1 if it was taken before, or there is none. Since: 0.1 */
 AIO_API int aio_worker_take_socket(aio_worker *worker);
 
 /** How workers are run. Zero in a field means the default, but for port. */
@@ -54,8 +54,9 @@ typedef struct aio_workers_options {
                             default 30; AIO_FOREVER: any time */
     bool keep_sigterm; /**< leave SIGTERM alone; default: it stops the workers, and the call
                             returns 0. Only in the main thread */
-    void (*started)(int port, void *arg); /**< called once in the caller's thread when the sockets
-                                               are bound, before the workers start */
+    /** Called once in the caller's thread when the port can be connected to, before the workers
+     *  start. */
+    void (*started)(int port, void *arg);
 } aio_workers_options;
 
 /** The defaults. */

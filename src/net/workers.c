@@ -268,6 +268,7 @@ static void wait_for_workers(struct crew *crew, aio_future **pending, struct end
 
 /* --- beginning and end ----------------------------------------------------------------- */
 
+/* It listens at once, so that who comes before its worker serves is kept in line. */
 static int bind_socket(const struct aio__address *address, int *ret_sock)
 {
     const struct sockaddr *name = (const struct sockaddr *)&address->name;
@@ -279,7 +280,7 @@ static int bind_socket(const struct aio__address *address, int *ret_sock)
         return aio_raise(-errno, "%s", aio_strerror(-errno));
     (void)setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (setsockopt(sock, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
-        bind(sock, name, address->size) != 0) {
+        bind(sock, name, address->size) != 0 || listen(sock, SOMAXCONN) != 0) {
         int err = -errno;
 
         close(sock);
