@@ -250,6 +250,7 @@ AIO_API int aio_loop_start_tls(aio_loop *loop, aio_transport *transport, aio_pro
 AIO_API aio_protocol *aio_tls_protocol_new(aio_loop *loop, aio_protocol *protocol,
                                            aio_tls_context *context,
                                            const aio_tls_options *options);
+/** @} */
 
 /** @name Sessions
  *  A client that keeps the session of a connection can shorten the handshake of the next. @{ */

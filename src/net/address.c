@@ -42,37 +42,6 @@ bool aio__addresses_have(const struct aio__addresses *addresses, const struct ai
     return false;
 }
 
-int aio__addresses_interleave(struct aio__addresses *addresses, size_t first)
-{
-    struct aio__addresses sorted = {0};
-    size_t count = addresses->count;
-    size_t own = 0;
-    size_t other = 0;
-    int err = 0;
-
-    while (err == 0 && sorted.count < count) {
-        /* The next of the first family, for as long as it leads or is not ahead of the others. */
-        bool wants_own = sorted.count < first || (sorted.count - first) % 2 == 1;
-        const struct aio__address *items = addresses->items;
-
-        while (own < count && items[own].family != items[0].family)
-            own++;
-        while (other < count && items[other].family == items[0].family)
-            other++;
-        if (other == count || (wants_own && own < count))
-            err = aio__addresses_add(&sorted, &items[own++]);
-        else
-            err = aio__addresses_add(&sorted, &items[other++]);
-    }
-    if (err < 0) {
-        aio__addresses_free(&sorted);
-        return err;
-    }
-    aio__addresses_free(addresses);
-    *addresses = sorted;
-    return 0;
-}
-
 int aio__unix_address(const char *path, size_t size, struct aio__address *ret_address)
 {
     struct sockaddr_un *name = (struct sockaddr_un *)&ret_address->name;

@@ -32,10 +32,6 @@ int aio__addresses_add(struct aio__addresses *addresses, const struct aio__addre
 bool aio__addresses_have(const struct aio__addresses *addresses,
                          const struct aio__address *address);
 
-/* Let families alternate after `first` addresses of the first one. 0, or AIO_ENOMEM: then nothing has
- * changed. */
-int aio__addresses_interleave(struct aio__addresses *addresses, size_t first);
-
 /* What to look for; zero means any, as in getaddrinfo(3). */
 struct aio__query {
     const char *host; /* NULL or "": this machine, or with AI_PASSIVE all interfaces */

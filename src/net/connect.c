@@ -301,6 +301,38 @@ static void free_race(struct race *race)
 
 /* --- addresses ------------------------------------------------------------------------- */
 
+/* Let families alternate after `first` addresses of the first one. */
+static int interleave(struct aio__addresses *addresses, size_t first)
+{
+    struct aio__addresses sorted = {0};
+    size_t count = addresses->count;
+    size_t own = 0;
+    size_t other = 0;
+    int err = 0;
+
+    while (err == 0 && sorted.count < count) {
+        /* The next of the first family, for as long as it leads or is not ahead of the others. */
+        bool wants_own = sorted.count < first || (sorted.count - first) % 2 == 1;
+        const struct aio__address *items = addresses->items;
+
+        while (own < count && items[own].family != items[0].family)
+            own++;
+        while (other < count && items[other].family == items[0].family)
+            other++;
+        if (other == count || (wants_own && own < count))
+            err = aio__addresses_add(&sorted, &items[own++]);
+        else
+            err = aio__addresses_add(&sorted, &items[other++]);
+    }
+    if (err < 0) {
+        aio__addresses_free(&sorted);
+        return err;
+    }
+    aio__addresses_free(addresses);
+    *addresses = sorted;
+    return 0;
+}
+
 static int find_addresses(struct race *race, const aio_connect_options *options)
 {
     struct aio__query query = {
@@ -326,7 +358,7 @@ static int find_addresses(struct race *race, const aio_connect_options *options)
     if (err == 0 && race->peers.count == 0)
         err = aio_raise(AIO_EOS, "getaddrinfo() returned empty list");
     if (err == 0 && lead > 0)
-        err = aio__addresses_interleave(&race->peers, (size_t)lead);
+        err = interleave(&race->peers, (size_t)lead);
     if (err < 0)
         return err;
     race->attempts = aio_calloc(race->peers.count, sizeof(*race->attempts));

@@ -588,12 +588,6 @@ CODE(aio_staggered_race, NULL, 1, 0.0, NULL, NULL)
 CODE(aio_staggered_race, &unsized.attempt, 1, 0.0, NULL, NULL)
 CODE(aio_staggered_race, NULL, 0, NAN, NULL, NULL)
 
-/* staggered.h */
-NOTHING(aio_race_outcome_clear, NULL)
-CODE(aio_staggered_race, NULL, 1, 0.0, NULL, NULL)
-CODE(aio_staggered_race, NULL, 0, 0.0, NULL, NULL)
-CODE_IF(NO_TASK, aio_staggered_race, NULL, 0, 0.0, NULL, NULL)
-
 /* task.h */
 FAILS(aio_create_task, NULL, NULL)
 FAILS_IF(NO_LOOP, aio_create_task, coroutine, NULL)
