@@ -674,6 +674,9 @@ static void looking_names_up_can_be_cancelled_anywhere(void **state)
         {.prepare = ask_our_server, .run = look_up_address, .keeps_handles = true},
     };
 
+#ifndef AIO__CARES
+    skip(); /* there is nobody whom our server could be told of */
+#endif
     for (size_t i = 0; i < COUNT_OF(operations); i++)
         sweep(&operations[i]);
 }
