@@ -24,7 +24,7 @@ import sys
 
 COLUMNS = ['area', 'python', 'need', 'c', 'header', 'test', 'differences']
 ROWS = {'must': 341, 'should': 150, 'na': 39}
-OPEN = 18  # rows whose names or tests are still to come
+OPEN = 17  # rows whose names or tests are still to come
 
 
 def without_comments(text):
