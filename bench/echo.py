@@ -31,7 +31,7 @@ TARGETS = {
 
 def servers(build):
     python = [PYTHON, HERE / 'baseline' / 'echo_uvloop.py']
-    return {
+    found = {
         'stream': [build / 'bench' / 'echo_server', '--mode', 'stream'],
         'protocol': [build / 'bench' / 'echo_server', '--mode', 'protocol'],
         'buffered': [build / 'bench' / 'echo_server', '--mode', 'buffered'],
@@ -42,6 +42,10 @@ def servers(build):
         'asyncio stream': [*python, '--loop', 'asyncio', '--mode', 'stream'],
         'asyncio protocol': [*python, '--loop', 'asyncio', '--mode', 'protocol'],
     }
+    if subprocess.run([PYTHON, '-c', 'import uvloop'], stderr=subprocess.DEVNULL,
+                      check=False).returncode != 0:
+        found = {name: command for name, command in found.items() if 'uvloop' not in name}
+    return found
 
 
 def free_port():
