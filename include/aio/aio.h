@@ -25,7 +25,9 @@
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
+#include <aio/graph.h>
 #include <aio/greenlet.h>
+#include <aio/inspect.h>
 #include <aio/iterator.h>
 #include <aio/lock.h>
 #include <aio/log.h>

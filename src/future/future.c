@@ -72,6 +72,15 @@ static void report_unretrieved(aio_future *fut)
 
 static void free_callbacks(aio_future *fut);
 
+/* What others have noted about it. */
+static void forget_notes(aio_future *fut)
+{
+    if (fut->flags & AIO__FUTURE_TRACED)
+        aio__origin_forget(fut->loop, fut);
+    if (fut->flags & AIO__FUTURE_AWAITED)
+        aio__awaited_forget(fut);
+}
+
 void aio__future_free(aio_future *fut)
 {
     const struct aio__future_ops *ops = fut->ops;
@@ -87,8 +96,8 @@ void aio__future_free(aio_future *fut)
         aio_exception_unref(fut->error);
     else if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
-    if (AIO__UNLIKELY(fut->flags & AIO__FUTURE_TRACED))
-        aio__origin_forget(fut->loop, fut);
+    if (AIO__UNLIKELY(fut->flags & (AIO__FUTURE_TRACED | AIO__FUTURE_AWAITED)))
+        forget_notes(fut);
     if (ops->dispose != NULL)
         ops->dispose(fut);
     if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
@@ -254,6 +263,24 @@ void aio__future_remove_waiter(aio_future *fut, struct aio__ready *node)
     before->next = node->next;
     if (fut->last == node)
         fut->last = before;
+}
+
+void aio__future_each_waiter(const aio_future *fut, struct aio__waiter_visitor *visitor)
+{
+    struct aio__ready *node = fut->last;
+
+    if (node == NULL)
+        return;
+    do {
+        struct aio__done *done;
+
+        node = node->next;
+        done = done_of(node);
+        if (done == NULL)
+            visitor->strand(visitor, aio__container_of(node, struct aio__strand, ready));
+        else if (node->run == aio__run_inline)
+            visitor->step(visitor, done->fn, done->arg);
+    } while (node != fut->last);
 }
 
 /* A pending future goes: nobody will call these. Strands hold what they wait for. */

@@ -168,11 +168,28 @@ static void trim_stacks(aio_loop *loop)
     aio__fiber_pool_trim(loop->fibers);
 }
 
+/* What was ready when the dispatch ended has waited for it. */
+static void note_lag(aio_loop *loop, uint64_t began_ns)
+{
+    uint64_t lag_ns = aio__loop_now_ns(loop) - began_ns;
+    uint64_t us = lag_ns / 1000;
+    unsigned class = 0;
+
+    while (us > 0 && class < AIO__LAG_CLASSES - 1) {
+        us /= 2;
+        class ++;
+    }
+    loop->lag->classes[class]++;
+    if (lag_ns > loop->lag->longest_ns)
+        loop->lag->longest_ns = lag_ns;
+}
+
 static void on_check(uv_check_t *handle)
 {
     aio_loop *loop = handle->data;
     struct aio__thread *thread = aio__thread();
     aio_loop *outer = thread->running;
+    uint64_t began_ns;
 
     loop->in_poll = false;
     if (loop->dispatching)
@@ -186,12 +203,15 @@ static void on_check(uv_check_t *handle)
         aio__sched_enter_thread(loop);
     }
 
-    loop->now_ns = aio__loop_now_ns(loop);
+    began_ns = aio__loop_now_ns(loop);
+    loop->now_ns = began_ns;
     aio__sigint_check(loop);
     aio__inbox_drain(loop);
     if (loop->is_virtual)
         pass_virtual_time(loop);
     aio__loop_dispatch(loop);
+    if (AIO__UNLIKELY(loop->lag != NULL))
+        note_lag(loop, began_ns);
 
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);

@@ -220,6 +220,7 @@ aio_future *aio_gather(aio_future *const *awaitables, size_t count, unsigned fla
     aio__future_init(&gather->fut, loop, &gather_ops);
     gather->fan.on_done = child_done;
     gather->fan.release = release_gather;
+    gather->fan.outer = &gather->fut;
     gather->count = count;
     gather->return_exceptions = flags & AIO_RETURN_EXCEPTIONS;
     gather->outcomes.items = gather->items;

@@ -461,6 +461,7 @@ void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
     task->fut.refs++;                  /* the loop's, until it is done */
     aio__list_append(&loop->tasks, &task->link);
     loop->task_count++;
+    loop->tasks_made++;
     if (AIO__UNLIKELY(eager) && loop->dispatching && aio__thread()->running == loop)
         start_eagerly(task, loop);
     else

@@ -2,7 +2,8 @@
 /*
  * task_internal.h - the inside of a task
  *
- * For src/task, and for modules that suspend the running task on something of their own.
+ * For src/task, for modules that suspend the running task on something of their own, and for
+ * src/inspect, which looks at all of them.
  */
 #ifndef AIO__TASK_INTERNAL_H
 #define AIO__TASK_INTERNAL_H
@@ -146,6 +147,19 @@ size_t aio__task_describe(const aio_future *fut, char *buffer, size_t size);
 
 /* What the dispose of every kind of task has in common. */
 void aio__task_dispose(aio_future *fut);
+
+/* Whoever awaits a future by one of the library's done callbacks, or a future that they await;
+ * NULL: the callback is another's, or nobody's any more. */
+aio_future *aio__wait_for_outer(aio_done_fn fn, void *arg);
+aio_future *aio__taskgroup_outer(aio_done_fn fn, void *arg);
+
+/* awaiters.c: call for each task that awaits a future, itself or by gather, wait, shield, a task
+ * group or a record. A task may come more than once. It must not change who awaits whom. */
+void aio__task_each_awaiter(aio_future *fut, void (*call)(aio_future *awaiter, void *arg),
+                            void *arg);
+
+/* frames.c: the places a task is in the middle of, the newest first; their number. */
+size_t aio__task_places(aio_task *task, const void **places, size_t limit);
 
 /* frames.c: the calls that a task is in the middle of, a line each; to be freed. NULL: none, or no
  * memory. */

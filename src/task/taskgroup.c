@@ -171,6 +171,15 @@ static int on_child_done(aio_future *task, void *arg)
     return 0;
 }
 
+aio_future *aio__taskgroup_outer(aio_done_fn fn, void *arg)
+{
+    const struct child *child = arg;
+
+    if (fn != on_child_done || child->group->parent == NULL)
+        return NULL;
+    return &child->group->parent->fut;
+}
+
 static int check_create(const aio_taskgroup *group)
 {
     if (group == NULL)

@@ -300,6 +300,19 @@ NAMED(AIO_EINVALIDSTATE, aio_generator_result, ended, NULL)
 CODE(aio_yield, NULL, NULL)
 CODE(aio_yield_from, NULL, NULL)
 
+/* graph.h */
+CODE(aio_capture_call_graph, pending, NULL, NULL)
+CODE(aio_capture_call_graph, unstarted, NULL, &(aio_call_graph *){NULL})
+CODE_IF(NO_LOOP, aio_capture_call_graph, NULL, NULL, &(aio_call_graph *){NULL})
+NOTHING(aio_call_graph_free, NULL)
+CODE(aio_format_call_graph, pending, NULL, NULL)
+CODE_IF(NO_LOOP, aio_format_call_graph, NULL, NULL, &(char *){NULL})
+CODE_IF(NO_LOOP, aio_print_call_graph, NULL, NULL, NULL)
+CODE(aio_future_add_to_awaited_by, NULL, pending)
+CODE(aio_future_add_to_awaited_by, pending, NULL)
+CODE(aio_future_discard_from_awaited_by, NULL, pending)
+CODE(aio_future_discard_from_awaited_by, pending, NULL)
+
 /* greenlet.h */
 FAILS(aio_greenlet_new, NULL, NULL, NULL)
 ANSWER(NULL, aio_greenlet_ref, NULL)
@@ -310,6 +323,22 @@ ANSWER(NULL, aio_greenlet_parent, NULL)
 CODE(aio_greenlet_set_parent, NULL, NULL)
 ANSWER(false, aio_greenlet_active, NULL)
 ANSWER(true, aio_greenlet_dead, NULL)
+
+/* inspect.h */
+CODE(aio_loop_format_tasks, closed, 0, &(char *){NULL})
+CODE_IF(NO_LOOP, aio_loop_format_tasks, NULL, 0, &(char *){NULL})
+CODE_IF(A_LOOP, aio_loop_format_tasks, NULL, 0, NULL)
+CODE_IF(A_LOOP, aio_loop_format_tasks, NULL, 4, &(char *){NULL})
+CODE(aio_loop_print_tasks, closed, 0, NULL)
+CODE_IF(A_LOOP, aio_loop_print_tasks, NULL, 4, NULL)
+CODE(aio_loop_print_tasks_on_signal, closed, 10, 0, NULL)
+CODE_IF(A_LOOP, aio_loop_print_tasks_on_signal, NULL, 9, 0, NULL)
+CODE(aio_loop_get_statistics, closed, &(aio_loop_statistics){.size = sizeof(aio_loop_statistics)})
+CODE_IF(A_LOOP, aio_loop_get_statistics, NULL, NULL)
+CODE_IF(A_LOOP, aio_loop_get_statistics, NULL, &(aio_loop_statistics){.size = 1})
+CODE(aio_loop_watch_lag, closed, true)
+CODE_IF(NO_LOOP, aio_loop_watch_lag, NULL, true)
+NUMBER(aio_lag_class_end, 1000)
 
 /* iterator.h */
 CODE(aio_anext, NULL, NULL)
