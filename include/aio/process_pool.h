@@ -70,7 +70,7 @@ typedef struct aio_process_pool_options {
 /**
  * Make a process pool. Workers start when jobs come and none is idle, and stay until it is shut
  * down or its last reference goes. They have this process's environment, directory, standard
- * input, output and error, and no other descriptor.
+ * output and error, nothing to read from standard input, and no other descriptor.
  *
  * Jobs wait in a queue, first in, first out, and can be cancelled there. The first one, for which
  * the pool is started, is running at once; others are when a worker has got them.

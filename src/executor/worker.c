@@ -228,9 +228,10 @@ bool aio_process_worker_main(int argc, char **argv)
 {
     static char buffer[65536]; /* a line of this length is written at once */
 
-    if (argc > 0 && argv != NULL)
-        program_name = argv[0];
-    if (program_name == NULL || !is_worker(argc, argv))
+    if (argc <= 0 || argv == NULL)
+        return false;
+    program_name = argv[0];
+    if (!is_worker(argc, argv))
         return false;
     (void)fcntl(AIO__WORKER_FD, F_SETFD, FD_CLOEXEC);
     (void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));

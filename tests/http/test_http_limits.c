@@ -220,6 +220,36 @@ static void a_peer_with_too_many_requests_is_stopped_until_they_are_answered(voi
     room_run(send_too_many);
 }
 
+static int send_for_nobody(void *arg, void **ret_result)
+{
+    static const char data[100000];
+    struct room *room = arg;
+    aio_http_server *server = NULL;
+    struct peer peer;
+    AIO_AUTO(aio_event) go = aio_event_new();
+
+    room->subject = go;
+    TRY(site_start(answer_request, room, NULL, &server));
+    TRY(peer_open(&peer, server));
+    TRY(peer_say(&peer, "POST /waits HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"));
+    while (server->first == NULL || !server->first->reading_paused) {
+        TRY(aio_stream_writer_write(peer.writer, data, sizeof(data)));
+        TRY(aio_sleep(0));
+    }
+    CHECK(server->first->request->body.size < 512 * 1024); /* the limit, and one read */
+    aio_event_set(go);
+    TRY(peer_hear(&peer, &answer));
+    CHECK(answer.status == 200);
+    CHECK_TEXT(answer_header(&answer, "connection"), "close");
+    peer_close(&peer);
+    return site_stop(server);
+}
+
+static void a_peer_whose_body_is_not_read_is_stopped(void **state)
+{
+    room_run(send_for_nobody);
+}
+
 /* --- time ------------------------------------------------------------------------------- */
 
 static int be_slow(void *arg, void **ret_result)
@@ -244,7 +274,7 @@ static int be_slow(void *arg, void **ret_result)
     peer_close(&peer);
     TRY(expect(server, "GET / HT", 408));
     TRY(expect(server, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell", 408));
-    CHECK(room->fail_code == AIO_EHTTP);
+    CHECK(room->fail_code == AIO_HTTP_EABORT);
     TRY(aio_http_server_get_stats(server, &stats));
     CHECK(stats.timeouts == 2);
     return site_stop(server);
@@ -329,6 +359,7 @@ int main(void)
         cmocka_unit_test(lines_between_chunks_are_limited),
         cmocka_unit_test(connections_are_limited),
         cmocka_unit_test(a_peer_with_too_many_requests_is_stopped_until_they_are_answered),
+        cmocka_unit_test(a_peer_whose_body_is_not_read_is_stopped),
         cmocka_unit_test(peers_that_are_idle_or_slow_to_send_are_cut_off),
         cmocka_unit_test(a_byte_now_and_then_earns_no_time),
         cmocka_unit_test(a_peer_that_does_not_read_is_cut_off),

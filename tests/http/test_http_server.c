@@ -531,6 +531,57 @@ static void a_server_that_stops_cancels_handlers_that_hang(void **state)
     room_run(stop_what_hangs);
 }
 
+static int share_a_port(void *arg, void **ret_result)
+{
+    aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
+    aio_http_server *servers[2] = {NULL, NULL};
+
+    options.host = "127.0.0.1";
+    options.reuse_port = true;
+    TRY(aio_http_server_start(answer_request, arg, &options, &servers[0]));
+    options.port = aio_http_server_port(servers[0]);
+    TRY(aio_http_server_start(answer_request, arg, &options, &servers[1]));
+    for (int i = 0; i < 20; i++) {
+        TRY(site_ask(servers[i % 2], GET("/1"), &answer));
+        CHECK(answer.status == 200);
+    }
+    TRY(site_stop(servers[0]));
+    TRY(site_ask(servers[1], GET("/1"), &answer)); /* all go to who is left */
+    CHECK(answer.status == 200);
+    return site_stop(servers[1]);
+}
+
+static void servers_share_a_port(void **state)
+{
+    room_run(share_a_port);
+}
+
+static void options_that_make_no_sense_are_refused(void **state)
+{
+    aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
+    aio_http_server_stats stats = {0};
+    aio_http_server *server = NULL;
+
+    assert_int_equal(aio_http_server_start(answer_request, NULL, NULL, &server), AIO_ENOTASK);
+    assert_int_equal(aio_http_server_start(NULL, NULL, NULL, &server), AIO_EVALUE);
+    assert_int_equal(aio_http_server_start(answer_request, NULL, NULL, NULL), AIO_EVALUE);
+    options.idle_timeout = -1;
+    assert_int_equal(aio_http_server_start(answer_request, NULL, &options, &server), AIO_EVALUE);
+    options.idle_timeout = 0;
+    options.size = 1;
+    assert_int_equal(aio_http_server_start(answer_request, NULL, &options, &server), AIO_EVALUE);
+    assert_null(server);
+    assert_int_equal(aio_http_server_stop(NULL), AIO_EVALUE);
+    assert_int_equal(aio_http_server_get_stats(NULL, &stats), AIO_EVALUE);
+    assert_int_equal(aio_http_server_port(NULL), 0);
+    aio_http_server_unref(NULL);
+    aio_http_request_unref(NULL);
+    assert_int_equal(aio_http_respond(NULL, 200, NULL, NULL, 0), AIO_EVALUE);
+    assert_int_equal(aio_http_add_header(NULL, "a", "b"), AIO_EVALUE);
+    assert_int_equal(aio_http_write(NULL, "a", 1), AIO_EVALUE);
+    assert_int_equal(aio_http_request_read(NULL, &stats, 1), AIO_EVALUE);
+}
+
 /* Some of this fails at any point. */
 static int survive(void *arg, void **ret_result)
 {
@@ -581,6 +632,8 @@ int main(void)
         cmocka_unit_test(a_client_that_goes_away_cancels_the_handler),
         cmocka_unit_test(a_server_that_stops_answers_what_it_has_begun),
         cmocka_unit_test(a_server_that_stops_cancels_handlers_that_hang),
+        cmocka_unit_test(servers_share_a_port),
+        cmocka_unit_test(options_that_make_no_sense_are_refused),
         cmocka_unit_test(a_server_survives_every_shortage_of_memory),
     };
 

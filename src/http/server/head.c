@@ -16,7 +16,7 @@
 
 enum { MAX_LINES = 16 * 1024 }; /* bytes between two pieces of a body */
 
-static bool is_control(char byte)
+static inline bool is_control(char byte)
 {
     return ((unsigned char)byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
@@ -43,29 +43,32 @@ static bool check_line(const char *data, size_t begin, size_t end)
     return data[begin] != ' ' && data[begin] != '\t' && data[begin] != ':';
 }
 
+/* The next control character from a place on; `size` if there is none. */
+static size_t next_control(const char *data, size_t at, size_t size)
+{
+    /* Most are printable, which one comparison tells. */
+    while (at < size && ((unsigned char)(data[at] - 0x20) < 0x5f || !is_control(data[at])))
+        at++;
+    return at;
+}
+
 ptrdiff_t aio__http_scan_head(struct aio__http_scan *scan, const char *data, size_t size)
 {
-    for (size_t i = scan->at; i < size; i++) {
-        if (!is_control(data[i]))
-            continue;
-        if (data[i] == '\r') {
-            if (i + 1 == size) {
-                scan->at = i;
-                return AIO__SCAN_MORE;
-            }
-            if (data[i + 1] != '\n')
-                return AIO__SCAN_BAD;
-            if (i == scan->line && i > 0)
-                return (ptrdiff_t)(i + 2);
-            if (!check_line(data, scan->line, i))
-                return AIO__SCAN_BAD;
-            scan->line = i + 2;
-            i++;
-            continue;
-        }
-        return AIO__SCAN_BAD;
+    size_t i = next_control(data, scan->at, size);
+
+    for (; i + 1 < size; i = next_control(data, i + 2, size)) {
+        if (data[i] != '\r' || data[i + 1] != '\n')
+            return AIO__SCAN_BAD;
+        if (i == scan->line && i > 0)
+            return (ptrdiff_t)(i + 2);
+        if (!check_line(data, scan->line, i))
+            return AIO__SCAN_BAD;
+        scan->line = i + 2;
     }
-    scan->at = size;
+    /* A CR at the very end may have its LF yet to come. */
+    if (i < size && data[i] != '\r')
+        return AIO__SCAN_BAD;
+    scan->at = i;
     return AIO__SCAN_MORE;
 }
 
