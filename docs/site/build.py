@@ -136,8 +136,10 @@ def write_missing_references(folder):
 
 
 def outside_links(page, source):
-    """A link to a file that is not part of the site becomes that file's name."""
+    """A link to a file that is not part of the site becomes that file's name; the table has pages."""
     def rewrite(match):
+        if match.group(2).endswith('api.tsv'):
+            return match.group(0).replace('api.tsv', 'names.md')
         target = (page.parent / match.group(2)).resolve()
         inside = (ROOT / 'docs').resolve() in target.parents
         return match.group(0) if inside else f'{match.group(1)} (`{target.relative_to(ROOT)}`)'
@@ -152,6 +154,7 @@ def copy_pages(source):
         copy.write_text(outside_links(page, page.read_text(encoding='utf-8')), encoding='utf-8')
     shutil.copy(SITE / 'conf.py', source)
     shutil.copytree(SITE / 'static', source / 'static')
+    shutil.copytree(ROOT / 'examples', source / 'examples')  # for pages to show
 
 
 def main():

@@ -20,11 +20,14 @@
 #include <aio/error.h>
 #include <aio/event.h>
 #include <aio/executor.h>
+#include <aio/executor_map.h>
 #include <aio/exitstack.h>
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
+#include <aio/graph.h>
 #include <aio/greenlet.h>
+#include <aio/inspect.h>
 #include <aio/iterator.h>
 #include <aio/lock.h>
 #include <aio/log.h>
@@ -52,5 +55,6 @@
 #include <aio/transport.h>
 #include <aio/type.h>
 #include <aio/wait.h>
+#include <aio/workers.h>
 
 #endif

@@ -74,6 +74,15 @@ AIO_API int aio_contextvar_set(aio_contextvar *var, void *value, aio_token **ret
  */
 AIO_API int aio_contextvar_reset(aio_contextvar *var, aio_token *token);
 
+/**
+ * End a block that began with aio_contextvar_set(): bring back what its token remembers.
+ *
+ * @param code  What the body ended with: 0 or a negative code.
+ * @return @p code; where that is 0, as aio_contextvar_reset().
+ * Thread: the token's.   Suspends: no.   asyncio: Token.__exit__()   Since: 0.1
+ */
+AIO_API int aio_token_exit(aio_token *token, int code);
+
 /** Take another reference. Since: 0.1 */
 AIO_API aio_token *aio_token_ref(aio_token *token);
 /** Drop a reference; NULL is allowed. Since: 0.1 */

@@ -27,8 +27,9 @@
  * what is suspended when that thread ends is closed.
  *
  * A body must pass on the codes that aio_yield() returns, after cleaning up, as it passes on
- * any other. It must not yield inside aio_context_run(), nor inside a timeout or task group that
- * it has entered, for these belong to the task, which goes on without the body.
+ * any other. It must not yield inside aio_context_run(). Where it yields inside a timeout or task
+ * group that it has entered, that goes on, as in Python: it is the task it was entered in that is
+ * cancelled when the time is over or a child fails, wherever that task is by then.
  */
 #ifndef AIO_GENERATOR_H
 #define AIO_GENERATOR_H

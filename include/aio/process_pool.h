@@ -4,7 +4,8 @@
  *
  *     int main(int argc, char **argv)                           if __name__ == '__main__':
  *     {
- *         aio_process_worker_main(argc, argv);
+ *         if (aio_process_worker_main(argc, argv))
+ *             return 0;
  *         ...
  *     aio_executor *pool = aio_process_pool_new(NULL);          with ProcessPoolExecutor() as pool:
  *     AIO_AUTO(aio_future) fut = aio_loop_run_in_executor_with(     fut = loop.run_in_executor(
@@ -25,23 +26,24 @@
 AIO_BEGIN_DECLS
 
 /**
- * Be a worker, if a process pool has started this process as one: run its jobs, and exit() when
- * there will be no more, running what was given to atexit() meanwhile. Else it returns at once, and
- * pools can be made from then on.
+ * Be a worker, if a process pool has started this process as one: run its jobs until there will be
+ * no more. Else it returns at once, and pools can be made from then on.
  *
  * To be called at the start of main(), in every program that makes a process pool: before there
  * are threads, and before the program does anything that a worker should not do as well. What it
  * does before, registering functions above all, workers do too. Standard output of a worker is
  * line-buffered: what its jobs print comes in whole lines.
  *
- * Ignored in a program that runs with more rights than its caller (AT_SECURE), which could make
- * it call whatever it likes.
+ * It never is one in a program that runs with more rights than its caller (AT_SECURE), who could
+ * make it call whatever he likes.
  *
  * @param argc, argv  main()'s; kept.
+ * @return true: this was a worker, and is done. To be left by main() at once: the rest of it is
+ *         none of a worker's business. false: this is none.
  * Suspends: no.   Thread: the first, before there are others.
  * asyncio: multiprocessing.freeze_support(), `if __name__ == '__main__'`   Since: 0.1
  */
-AIO_API void aio_process_worker_main(int argc, char **argv);
+AIO_API bool aio_process_worker_main(int argc, char **argv) AIO_MUST_CHECK;
 
 /** How a process pool is made. Zero in any field but size means the default. */
 typedef struct aio_process_pool_options {
@@ -68,7 +70,7 @@ typedef struct aio_process_pool_options {
 /**
  * Make a process pool. Workers start when jobs come and none is idle, and stay until it is shut
  * down or its last reference goes. They have this process's environment, directory, standard
- * input, output and error, and no other descriptor.
+ * output and error, nothing to read from standard input, and no other descriptor.
  *
  * Jobs wait in a queue, first in, first out, and can be cancelled there. The first one, for which
  * the pool is started, is running at once; others are when a worker has got them.

@@ -225,7 +225,8 @@ typedef struct aio_tls_options {
  *   -ECONNABORTED      it took longer than the timeout
  *   -ECONNRESET        the peer left
  *   AIO_ECANCELLED     the task was cancelled
- *   AIO_EVALUE, AIO_ETYPE, AIO_ENOLOOP, AIO_ENOMEM, AIO_ENOTASK   nothing has happened
+ *   AIO_EVALUE, AIO_ETYPE, AIO_ENOLOOP, AIO_ENOMEM, AIO_ENOTASK, AIO_ENOTIMPLEMENTED   nothing has
+ *                      happened
  *
  * Suspends: yes.   Cancellation point: yes.
  * asyncio: loop.start_tls()                                      Since: 0.1
@@ -249,6 +250,7 @@ AIO_API int aio_loop_start_tls(aio_loop *loop, aio_transport *transport, aio_pro
 AIO_API aio_protocol *aio_tls_protocol_new(aio_loop *loop, aio_protocol *protocol,
                                            aio_tls_context *context,
                                            const aio_tls_options *options);
+/** @} */
 
 /** @name Sessions
  *  A client that keeps the session of a connection can shorten the handshake of the next. @{ */

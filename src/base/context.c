@@ -256,6 +256,19 @@ int aio_contextvar_reset(aio_contextvar *var, aio_token *token)
     return 0;
 }
 
+int aio_token_exit(aio_token *token, int code)
+{
+    aio_exception *error = code < 0 ? aio_error_catch(code) : NULL;
+    int err = aio_contextvar_reset(aio_token_var(token), token);
+
+    if (error == NULL)
+        return err;
+    /* The body's error goes before ours. */
+    (void)aio_raise_exception(error);
+    aio_exception_unref(error);
+    return code;
+}
+
 aio_token *aio_token_ref(aio_token *token)
 {
     if (token != NULL)

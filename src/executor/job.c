@@ -112,7 +112,15 @@ static void cancelled(aio_concurrent_future *fut)
 
 static const struct aio__concurrent_ops job_ops = {.cancelled = cancelled, .dispose = dispose};
 
-/* Where codecs are needed, those of a registered function serve for want of others. */
+void aio__use_registered_codecs(const aio_function *function, size_t arg_size,
+                                const aio_codec **arg_codec, const aio_codec **result_codec)
+{
+    if (*arg_codec == NULL && arg_size == 0)
+        *arg_codec = function->arg_codec;
+    if (*result_codec == NULL)
+        *result_codec = function->result_codec;
+}
+
 static void set_codecs(aio_job *job, const aio_job_options *options)
 {
     const aio_function *function = aio_function_of(job->call.fn);
@@ -122,12 +130,8 @@ static void set_codecs(aio_job *job, const aio_job_options *options)
         job->arg_codec = options->arg_codec;
         job->result_codec = options->result_codec;
     }
-    if (function == NULL)
-        return;
-    if (job->arg_codec == NULL && job->arg_size == 0)
-        job->arg_codec = function->arg_codec;
-    if (job->result_codec == NULL)
-        job->result_codec = function->result_codec;
+    if (function != NULL)
+        aio__use_registered_codecs(function, job->arg_size, &job->arg_codec, &job->result_codec);
 }
 
 static aio_job *job_new(aio_executor *executor, aio_job_fn fn, void *arg,
@@ -334,26 +338,31 @@ static int copy_bytes(const void *from, size_t size, void **ret_bytes)
     return 0;
 }
 
+int aio__arg_encode(const aio_codec *codec, size_t size, const void *arg, void **ret_bytes,
+                    size_t *ret_size)
+{
+    int err;
+
+    if (codec != NULL)
+        return codec->encode(codec, arg, ret_bytes, ret_size);
+    if (size == 0 && arg != NULL)
+        return aio_raise(AIO_ETYPE, "an argument cannot be sent to another process: it needs "
+                                    "arg_size or arg_codec");
+    err = copy_bytes(arg, size, ret_bytes);
+    if (err == 0)
+        *ret_size = size;
+    return err;
+}
+
 int aio_job_encode(aio_job *job, void **ret_bytes, size_t *ret_size)
 {
-    const aio_codec *codec;
-    size_t size;
     int err;
 
     if (job == NULL || ret_bytes == NULL || ret_size == NULL)
         return aio_raise(AIO_EVALUE, "a job and a place for its bytes are needed");
-    codec = job->arg_codec;
-    size = job->arg_size;
-    if (codec != NULL)
-        err = codec->encode(codec, job->call.arg, ret_bytes, &size);
-    else if (size == 0 && job->call.arg != NULL)
-        err = aio_raise(AIO_ETYPE, "an argument cannot be sent to another process: it needs "
-                                   "arg_size or arg_codec");
-    else
-        err = copy_bytes(job->call.arg, size, ret_bytes);
+    err = aio__arg_encode(job->arg_codec, job->arg_size, job->call.arg, ret_bytes, ret_size);
     if (err < 0)
         return err;
-    *ret_size = size;
     aio__call_drop(&job->call);
     return 0;
 }

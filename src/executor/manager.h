@@ -40,17 +40,19 @@ struct aio__process_pool {
     void *initarg; /* its bytes; owned */
 };
 
+bool aio__is_process_pool(const aio_executor *executor);
+
 /* The thread: an aio__process_pool. */
 void *aio__manage(void *arg);
+
+/* Milliseconds in which a worker has to begin; tests make them few. */
+extern int aio__worker_start_limit;
 
 /* There is something for the manager to see; with the lock held. */
 void aio__manager_wake(struct aio__process_pool *pool);
 
 /* A signal to each worker; with the lock held. */
 void aio__manager_signal(struct aio__process_pool *pool, int signum);
-
-/* Fill in the request for a job. 0, or a code: it cannot be sent. */
-int aio__request_for(const aio_job *job, struct aio__request *request);
 
 /* All is over: free a pool. */
 void aio__process_pool_free(struct aio__process_pool *pool);

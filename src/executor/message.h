@@ -11,7 +11,7 @@
 
 #include "executor/place.h"
 
-#include <aio/error.h>
+#include <aio/executor.h>
 
 /* The descriptor of a worker's end, and the argument that makes a worker of a program. */
 #define AIO__WORKER_FD     3
@@ -61,6 +61,10 @@ struct aio__outgoing {
  * the other side is gone, -EPIPE, or talks nonsense. */
 int aio__receive(int fd, struct aio__incoming *in, size_t head_size, int flags);
 int aio__send(int fd, struct aio__outgoing *out, int flags);
+
+/* Fill in the request for a job, but for its size. 0; AIO_ETYPE: a worker could not find it. */
+int aio__request_fill(struct aio__request *request, aio_job_fn fn, const aio_codec *arg_codec,
+                      const aio_codec *result_codec, const aio_type *result_type);
 
 /* An error as bytes: message, place, causes and members. 0, or AIO_ENOMEM. */
 int aio__error_pack(const aio_exception *error, void **ret_bytes, size_t *ret_size);

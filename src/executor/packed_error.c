@@ -15,8 +15,9 @@
 #include <aio/memory.h>
 #include <string.h>
 
-/* What lies deeper is left out. */
-enum { MAX_DEPTH = 32, NO_TEXT = UINT32_MAX };
+enum { MAX_DEPTH = 32 }; /* what lies deeper is left out */
+
+#define NO_TEXT UINT32_MAX
 
 /* One error; its text follows, then its members, then its cause. */
 struct packed {
@@ -26,7 +27,7 @@ struct packed {
     struct aio__place function;
     uint32_t text_size; /* without the end; NO_TEXT: none was given */
     uint32_t members;
-    bool has_cause;
+    uint32_t has_cause;
 };
 
 /* --- packing: first to count, with bytes NULL, then to write --- */

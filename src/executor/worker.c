@@ -16,10 +16,8 @@
 #include <aio/executor.h>
 #include <aio/memory.h>
 #include <aio/process_pool.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -115,13 +113,7 @@ static int decode_arg(struct call *call, void *bytes, size_t size)
 
 /* --- running it -------------------------------------------------------------------------- */
 
-/* What is to be replied; owned. */
-struct outcome {
-    void *bytes;
-    size_t size;
-};
-
-static int encode_result(const struct call *call, void *value, struct outcome *outcome)
+static int encode_result(const struct call *call, void *value, struct aio__outcome *outcome)
 {
     if (call->result_codec != NULL)
         return call->result_codec->encode(call->result_codec, value, &outcome->bytes,
@@ -132,7 +124,7 @@ static int encode_result(const struct call *call, void *value, struct outcome *o
                                 "result_codec");
 }
 
-static int run_job(const struct call *call, struct outcome *outcome)
+static int run_job(const struct call *call, struct aio__outcome *outcome)
 {
     void *value = NULL;
     int code = call->fn(call->arg, &value);
@@ -152,7 +144,7 @@ static int initialize(const struct call *call)
     return initializer == NULL ? 0 : initializer(call->arg);
 }
 
-static int obey(const struct aio__request *request, void *bytes, struct outcome *outcome)
+int aio__worker_obey(const struct aio__request *request, void *bytes, struct aio__outcome *outcome)
 {
     struct call call = {0};
     int code = find_call(request, &call);
@@ -169,7 +161,7 @@ static int obey(const struct aio__request *request, void *bytes, struct outcome 
 
 /* --- getting and replying ---------------------------------------------------------------- */
 
-static int reply(int fd, int code, struct outcome *outcome)
+static int reply(int fd, int code, struct aio__outcome *outcome)
 {
     struct aio__reply head;
     struct aio__outgoing out = {.head = &head, .head_size = sizeof(head)};
@@ -186,7 +178,7 @@ static int reply(int fd, int code, struct outcome *outcome)
 }
 
 /* Without memory for all that is to be told, the code is. */
-static void pack_error(int code, struct outcome *outcome)
+static void pack_error(int code, struct aio__outcome *outcome)
 {
     aio_exception *error = aio_error_catch(code);
 
@@ -197,14 +189,14 @@ static void pack_error(int code, struct outcome *outcome)
 static int serve_one(int fd)
 {
     struct aio__incoming in = {0};
-    struct outcome outcome = {0};
+    struct aio__outcome outcome = {0};
     int code = aio__receive(fd, &in, sizeof(in.head.request), 0);
 
     if (code < 0) {
         aio_free(in.bytes);
         return code;
     }
-    code = in.is_lost ? AIO_ENOMEM : obey(&in.head.request, in.bytes, &outcome);
+    code = in.is_lost ? AIO_ENOMEM : aio__worker_obey(&in.head.request, in.bytes, &outcome);
     if (code < 0)
         pack_error(code, &outcome);
     aio__error_forget(); /* what was raised and not returned */
@@ -212,14 +204,10 @@ static int serve_one(int fd)
     return reply(fd, code, &outcome);
 }
 
-static _Noreturn void serve(int fd)
+static void serve(int fd)
 {
-    int err;
-
-    do
-        err = serve_one(fd);
-    while (err >= 0);
-    exit(err == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE);
+    while (serve_one(fd) >= 0)
+        continue;
 }
 
 /* --- becoming one ------------------------------------------------------------------------ */
@@ -236,15 +224,18 @@ static bool is_worker(int argc, char **argv)
     return fstat(AIO__WORKER_FD, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
-void aio_process_worker_main(int argc, char **argv)
+bool aio_process_worker_main(int argc, char **argv)
 {
     static char buffer[65536]; /* a line of this length is written at once */
 
-    if (argc > 0)
-        program_name = argv[0];
+    if (argc <= 0 || argv == NULL)
+        return false;
+    program_name = argv[0];
     if (!is_worker(argc, argv))
-        return;
+        return false;
     (void)fcntl(AIO__WORKER_FD, F_SETFD, FD_CLOEXEC);
     (void)setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
     serve(AIO__WORKER_FD);
+    program_name = NULL; /* whoever goes on all the same starts no workers that do so as well */
+    return true;
 }

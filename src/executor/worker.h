@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - worker processes, as their pool sees them
+ * worker.h - worker processes, as their pool sees them, and from the inside
  *
- * For src/executor. A worker is a process and the socket to it. All calls but the signal are made
- * by one thread, the pool's manager; the pool's lock protects the signal from the end.
+ * For src/executor. A worker is a process and the socket to it. All calls about one but the signal
+ * are made by one thread, the pool's manager; the pool's lock protects the signal from the end.
  */
 #ifndef AIO__WORKER_H
 #define AIO__WORKER_H
@@ -17,6 +17,15 @@
 /* What main() was called as, if it called aio_process_worker_main(); else NULL. */
 const char *aio__worker_program_name(void);
 
+/* In a worker: what a request gave; owned. */
+struct aio__outcome {
+    void *bytes;
+    size_t size;
+};
+
+/* In a worker: do what is requested. 0, or what the function or a codec has returned. */
+int aio__worker_obey(const struct aio__request *request, void *bytes, struct aio__outcome *outcome);
+
 struct aio__worker {
     pid_t pid;
     int pidfd;                   /* readable when it has ended; -1: the system has no such thing */
@@ -25,6 +34,9 @@ struct aio__worker {
     struct aio__outgoing out;
     struct aio__incoming in;
 };
+
+/* For tests: as on a system that has no descriptors of processes. */
+extern bool aio__worker_without_pidfd;
 
 /* Start a process: `program` is its path, `name` what it is called as, and `mask` the signals it
  * has blocked. 0, or the system's code, raised. */

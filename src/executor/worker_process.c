@@ -3,8 +3,8 @@
  * worker_process.c - worker processes, as their pool sees them
  *
  * posix_spawn() starts them, which is safe in a program with threads: nothing of ours runs in the
- * child before exec. It inherits standard input, output and error, and its end of the socket;
- * what else is open, whether marked to be closed or not, stays here.
+ * child before exec. It inherits standard output and error, and its end of the socket; what else is
+ * open, whether marked to be closed or not, stays here.
  *
  * Thread: the pool's manager.
  */
@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+bool aio__worker_without_pidfd;
 
 /* --- starting ---------------------------------------------------------------------------- */
 
@@ -45,6 +47,8 @@ static int set_files(posix_spawn_file_actions_t *actions, int fd)
 {
     int err = posix_spawn_file_actions_adddup2(actions, fd, AIO__WORKER_FD);
 
+    if (err == 0)
+        err = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (err == 0)
         err = posix_spawn_file_actions_addclosefrom_np(actions, AIO__WORKER_FD + 1);
     return err;
@@ -92,7 +96,9 @@ int aio__worker_start(struct aio__worker *worker, const char *program, const cha
         return aio_raise(-err, "%s: '%s'", aio_strerror(-err), program);
     }
     worker->fd = ends[0];
-    worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0); /* closed by exec by itself */
+    worker->pidfd = -1;
+    if (!aio__worker_without_pidfd)
+        worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0); /* closed by exec by itself */
     return 0;
 }
 

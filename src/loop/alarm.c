@@ -155,9 +155,10 @@ void aio__alarm_close(aio_loop *loop, uv_close_cb closed)
         return;
 #ifdef __linux__
     if (loop->alarm_fd >= 0) {
-        uv_poll_stop(&loop->alarm);
-        close(loop->alarm_fd);
+        /* In this order: libuv takes the number out of its epoll set, and another thread may get it
+         * as soon as it is free. */
         uv_close((uv_handle_t *)&loop->alarm, closed);
+        close(loop->alarm_fd);
         return;
     }
 #endif

@@ -230,7 +230,7 @@ static void call_close_hooks(aio_loop *loop)
         aio__list_remove(link);
         hook->fn(hook, loop);
     }
-    thread->running = outer;
+    thread->running = outer == loop ? NULL : outer; /* it may have been set by hand */
 }
 
 int aio_loop_close(aio_loop *loop)

@@ -47,6 +47,7 @@ static inline void enter_strand(aio_loop *loop, struct aio__strand *strand)
     struct aio__thread *thread = loop->here;
 
     loop->current = strand;
+    loop->steps++;
     thread->error_slot = &strand->error;
     thread->context = strand->context;
 }

@@ -193,6 +193,7 @@ bool aio__channel_is_closing(const aio_transport *base)
 void aio__channel_set_protocol(aio_transport *base, aio_protocol *protocol)
 {
     aio__channel_of(base)->protocol = protocol;
+    aio__channel_of(base)->lender = NULL;
 }
 
 aio_protocol *aio__channel_get_protocol(const aio_transport *base)

@@ -33,7 +33,8 @@ struct aio__channel_ops {
 };
 
 struct aio__channel {
-    aio_transport base; /* first */
+    aio_transport base;               /* first */
+    const struct aio__lender *lender; /* of the protocol's; NULL: it has none */
     const struct aio__channel_ops *ops;
     struct aio__io io;
     struct aio__net_object object;

@@ -77,6 +77,20 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
 /* Say what accept or getpeername gave: it stays known when the peer is gone. Once, right after. */
 void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer);
 
+/*
+ * What a protocol of the library's can do besides those of programs: say where the next bytes go,
+ * so that they are read straight to there, but only now and then.
+ */
+struct aio__lender {
+    /* Where to read to; false: nowhere, and data_received is called. */
+    bool (*lend)(aio_protocol *self, void **ret_data, size_t *ret_size);
+    /* So many bytes are there. 0, or a code, as of data_received. */
+    int (*lent)(aio_protocol *self, size_t size);
+};
+
+/* Ask the current protocol so from now on, until it is replaced. Nothing for other transports. */
+void aio__stream_transport_set_lender(aio_transport *transport, const struct aio__lender *lender);
+
 /* Whether it is one of those. */
 bool aio__is_stream_transport(const aio_transport *transport);
 

@@ -40,26 +40,28 @@ struct piece {
 
 static void close_request(void *arg)
 {
-    const struct request *request = arg;
+    struct request *request = arg;
 
     if (request->fd >= 0)
         close(request->fd);
+    request->fd = -1;
 }
 
 static int read_piece(void *arg, void **ret_result)
 {
-    const struct request *request = arg;
+    struct request *request = arg;
     struct piece *piece = aio_malloc(sizeof(*piece) + request->size);
-    ssize_t got;
+    ssize_t got = -1;
+    int err = AIO_ENOMEM;
 
-    if (piece == NULL)
-        return AIO_ENOMEM;
-    do
+    while (piece != NULL && got < 0) {
         got = pread(request->fd, piece->data, request->size, request->offset);
-    while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        int err = -errno;
-
+        err = got < 0 ? -errno : 0;
+        if (got < 0 && errno != EINTR)
+            break;
+    }
+    close_request(request); /* before anybody hears that it is done */
+    if (err < 0) {
         aio_free(piece);
         return aio_raise(err, "%s", aio_strerror(err));
     }

@@ -40,54 +40,74 @@ static void read_eof(struct aio__channel *channel)
         aio__sender_close(&channel->base);
 }
 
-/* Where to read to: the protocol's buffer, or the one that all share. */
-static int choose_buffer(struct aio__channel *channel, aio_protocol *protocol, void **data,
-                         size_t *size)
+/* Bytes that were read, on their way to the protocol. */
+struct arrival {
+    void *data;
+    size_t size;                       /* of the memory, then of what is there */
+    enum { SHARED, LENT, OWN } memory; /* the loop's, or the protocol's in either way */
+};
+
+/* Where to read to. 0, or a code. */
+static int choose_memory(struct aio__channel *channel, struct arrival *arrival)
 {
+    aio_protocol *protocol = channel->protocol;
     int code;
 
-    *data = aio__net_of(channel->loop)->recv_buffer;
-    *size = AIO__RECV_SIZE;
+    arrival->memory = SHARED;
+    arrival->data = aio__net_of(channel->loop)->recv_buffer;
+    arrival->size = AIO__RECV_SIZE;
+    if (channel->lender != NULL) {
+        if (channel->lender->lend(protocol, &arrival->data, &arrival->size))
+            arrival->memory = LENT;
+        return 0;
+    }
     if (protocol->ops->get_buffer == NULL)
         return 0;
-    code = protocol->ops->get_buffer(protocol, (size_t)-1, data, size);
-    if (code >= 0 && *size == 0)
+    arrival->memory = OWN;
+    code = protocol->ops->get_buffer(protocol, (size_t)-1, &arrival->data, &arrival->size);
+    if (code >= 0 && arrival->size == 0)
         code = aio_raise(AIO_ERUNTIME, "get_buffer() returned an empty buffer");
     return code < 0 ? code : 0;
+}
+
+static void deliver(struct aio__channel *channel, aio_protocol *protocol,
+                    const struct arrival *arrival)
+{
+    int code = 0;
+
+    if (arrival->memory == OWN)
+        code = protocol->ops->buffer_updated(protocol, arrival->size);
+    else if (arrival->memory == LENT)
+        code = channel->lender->lent(protocol, arrival->size);
+    else if (protocol->ops->data_received != NULL)
+        code = protocol->ops->data_received(protocol, arrival->data, arrival->size);
+    if (code < 0)
+        aio__channel_fatal(channel, code,
+                           arrival->memory == OWN
+                               ? "Fatal error: protocol.buffer_updated() call failed."
+                               : "Fatal error: protocol.data_received() call failed.");
 }
 
 static void read_ready(struct aio__channel *channel)
 {
     aio_protocol *protocol = channel->protocol; /* which may put another in its place */
-    bool reads_into = protocol->ops->get_buffer != NULL;
-    void *data;
-    size_t size;
+    struct arrival arrival;
     ssize_t got;
-    int code;
+    int code = choose_memory(channel, &arrival);
 
-    code = choose_buffer(channel, protocol, &data, &size);
     if (code < 0) {
         aio__channel_fatal(channel, code, "Fatal error: protocol.get_buffer() call failed.");
         return;
     }
-    got = recv(channel->io.fd, data, size, 0);
-    if (got < 0) {
-        if (!aio__would_block(errno))
-            aio__channel_failed(channel, errno, "Fatal read error on socket transport");
-        return;
-    }
-    if (got == 0) {
+    got = recv(channel->io.fd, arrival.data, arrival.size, 0);
+    if (got > 0) {
+        arrival.size = (size_t)got;
+        deliver(channel, protocol, &arrival);
+    } else if (got == 0) {
         read_eof(channel);
-        return;
+    } else if (!aio__would_block(errno)) {
+        aio__channel_failed(channel, errno, "Fatal read error on socket transport");
     }
-    if (reads_into)
-        code = protocol->ops->buffer_updated(protocol, (size_t)got);
-    else if (protocol->ops->data_received != NULL)
-        code = protocol->ops->data_received(protocol, data, (size_t)got);
-    if (code < 0)
-        aio__channel_fatal(channel, code,
-                           reads_into ? "Fatal error: protocol.buffer_updated() call failed."
-                                      : "Fatal error: protocol.data_received() call failed.");
 }
 
 /* --- writing --------------------------------------------------------------------------- */
@@ -183,6 +203,12 @@ void aio__stream_transport_set_peer(aio_transport *transport, const struct socka
 aio_transport *aio__stream_transport_of(struct aio__list *link)
 {
     return &aio__container_of(link, struct stream_transport, owner_link)->sender.channel.base;
+}
+
+void aio__stream_transport_set_lender(aio_transport *transport, const struct aio__lender *lender)
+{
+    if (aio__is_stream_transport(transport))
+        aio__channel_of(transport)->lender = lender;
 }
 
 bool aio__is_stream_transport(const aio_transport *transport)

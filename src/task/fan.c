@@ -16,6 +16,13 @@ static int on_done(aio_future *fut, void *arg)
     return 0;
 }
 
+aio_future *aio__fan_outer(aio_done_fn fn, void *arg)
+{
+    const struct aio__fan *fan = arg;
+
+    return fn != on_done || fan->over ? NULL : fan->outer;
+}
+
 int aio__fan_watch(struct aio__fan *fan, aio_future *fut)
 {
     int err = aio__future_add_step(fut, on_done, fan);

@@ -124,6 +124,7 @@ int aio_wait(aio_future *const *futs, size_t count, double timeout, aio_return_w
     wait->when = when;
     wait->left = wait->count;
     wait->waiter = aio_future_new(loop);
+    wait->fan.outer = wait->waiter;
     err = wait->waiter == NULL ? AIO_ENOMEM : run_wait(wait, task, timeout);
     for (size_t i = 0; i < wait->count; i++)
         done += aio_future_done(wait->futs[i]);
@@ -150,6 +151,11 @@ static int release_waiter(aio_future *fut, void *arg)
         aio__future_finish(waiter, NULL, NULL);
     aio_future_unref(waiter);
     return 0;
+}
+
+aio_future *aio__wait_for_outer(aio_done_fn fn, void *arg)
+{
+    return fn == release_waiter ? arg : NULL;
 }
 
 /* Cancel, and wait for the end by a future of our own, so that a second cancellation reaches us

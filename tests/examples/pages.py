@@ -67,7 +67,7 @@ def unknown_names(text, root):
                       for path in (root / 'include/aio').glob('*.h'))
     known = set(re.findall(r'\w+', headers)) | {'AIO_DEBUG'}
     return [f'names {name}, which no header has'
-            for name in sorted(set(re.findall(r'\b(?:aio|AIO)_\w*\w', text)) - known)]
+            for name in sorted(set(re.findall(r'\b(?:aio|AIO)_\w*[^\W_]', text)) - known)]
 
 
 def dead_links(text, page):

@@ -182,7 +182,8 @@ int main(int argc, char **argv)
     unsigned long jobs, left;
     aio_executor *pool;
 
-    aio_process_worker_main(argc, argv);
+    if (aio_process_worker_main(argc, argv))
+        return EXIT_SUCCESS;
     jobs = left = argc > 1 ? strtoul(argv[1], NULL, 0) : 10000;
     seed = random_state = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)time(NULL);
     pool = make_pool();

@@ -24,7 +24,7 @@ import sys
 
 COLUMNS = ['area', 'python', 'need', 'c', 'header', 'test', 'differences']
 ROWS = {'must': 341, 'should': 150, 'na': 39}
-OPEN = 45  # rows whose names or tests are still to come
+OPEN = 18  # rows whose names or tests are still to come
 
 
 def without_comments(text):
@@ -78,8 +78,7 @@ class Headers:
 class Tests:
     def __init__(self, root):
         self.root = root / 'tests'
-        self.registered = set(re.findall(r"^    '(\w+)',$", read(self.root / 'meson.build'), re.M))
-        self.registered |= set(re.findall(r"\+ \['(\w+)'\]", read(self.root / 'meson.build')))
+        self.registered = set(re.findall(r"'(\w+)'", read(self.root / 'meson.build')))
         self.files = {}
         self.support = ''.join(read(path) for path in (self.root / 'support').glob('*.c'))
         self.player = ''.join(read(path) for path in (self.root / 'parity').glob('*.c'))

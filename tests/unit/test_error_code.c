@@ -35,6 +35,7 @@ static void code_below_zero_is_a_base_exception_and_no_other(void **state)
         assert_true(aio_error_is(code, AIO_EBASEEXCEPTION));
 }
 
+/* S39, S40 */
 static void code_is_an_exception_but_for_those_that_leave_everything(void **state)
 {
     for (int code = -1; code > -21000; code--) {

@@ -56,11 +56,24 @@ static const struct {
     aio_task_options task;
     aio_job_options job;
     aio_thread_pool_options pool;
+    aio_process_pool_options processes;
+    aio_map_options map;
     aio_allocator allocator;
-} unsized;
+    aio_pool_options items;
+    aio_process_pool_options processes;
+    aio_attempt attempt;      /* without a function */
+    aio_error_class error[2]; /* without a name */
+} unsized = {.error = {{.code = AIO_EVALUE}}};
 
 static int nothing(void *arg)
 {
+    (void)arg;
+    return 0;
+}
+
+static int done_callback(aio_future *fut, void *arg)
+{
+    (void)fut;
     (void)arg;
     return 0;
 }

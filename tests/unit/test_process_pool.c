@@ -7,12 +7,14 @@
  * the tests tell each other beside the pool is in a file that all have mapped.
  */
 #include "base/memory.h"
+#include "executor/manager.h"
 #include "support/allocation.h"
 #include "support/unit.h"
 
 #include <aio/log.h>
 #include <aio/memory.h>
 #include <aio/process_pool.h>
+#include <aio/runner.h>
 #include <aio/thread_pool.h>
 #include <dirent.h>
 #include <errno.h>
@@ -25,11 +27,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SHARED_NAME "AIOC_TEST_SHARED"
 #define FORGETFUL   "--forgetful"
+#define LEAVING     "--leaving"
+#define LAZY_NAME   "AIOC_TEST_LAZY" /* in the environment of workers that never begin */
 
 struct shared {
     sem_t reached; /* by each job that stops there */
@@ -461,6 +466,85 @@ static void job_error_group_comes_back_with_its_members(void **state)
     finish(pool);
 }
 
+/* Each with the one before as its cause. */
+static aio_exception *make_chain(int length)
+{
+    aio_exception *error = aio_exception_new(AIO_EVALUE, "the first");
+
+    for (int i = 1; i < length; i++) {
+        int code = aio_raise_from(error, AIO_EKEY, "number %d", i);
+
+        aio_exception_unref(error);
+        error = aio_error_catch(code);
+    }
+    return error;
+}
+
+static void error_that_comes_in_pieces_is_at_least_its_code(void **state)
+{
+    aio_exception *error = make_chain(3);
+    void *bytes = NULL;
+    size_t size = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    for (size_t cut = 0; cut < size; cut++) {
+        aio_exception *part = aio__error_unpack(AIO_EKEY, bytes, cut);
+
+        assert_int_equal(aio_exception_code(part), AIO_EKEY);
+        aio_exception_unref(part);
+    }
+    for (size_t i = 0; i < size; i++) {
+        aio_exception *changed;
+
+        ((unsigned char *)bytes)[i] ^= 0xff;
+        changed = aio__error_unpack(AIO_EKEY, bytes, size);
+        assert_true(aio_exception_code(changed) < 0);
+        aio_exception_unref(changed);
+        ((unsigned char *)bytes)[i] ^= 0xff;
+    }
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void error_with_very_many_causes_loses_the_last(void **state)
+{
+    aio_exception *error = make_chain(1000);
+    aio_exception *copy;
+    void *bytes = NULL;
+    size_t size = 0;
+    int depth = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    copy = aio__error_unpack(AIO_EKEY, bytes, size);
+    assert_string_equal(aio_exception_message(copy), "number 999");
+    for (aio_exception *cause = copy; cause != NULL; cause = aio_exception_cause(cause))
+        depth++;
+    assert_int_equal(depth, 33);
+    aio_exception_unref(copy);
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void place_is_found_where_it_was_and_nowhere_else(void **state)
+{
+    struct aio__place place = {AIO__PLACE_NULL, 0};
+    void *found = NULL;
+
+    assert_true(aio__place_of(&point_codec, &place));
+    assert_true(aio__place_find(place, false, &found));
+    assert_ptr_equal(found, &point_codec);
+    assert_false(aio__place_find(place, true, &found)); /* it is no code */
+    place.module++;
+    assert_false(aio__place_find(place, false, &found));
+    place.module--;
+    place.offset += (uint64_t)1 << 40;
+    assert_false(aio__place_find(place, false, &found));
+    assert_true(aio__place_of(NULL, &place));
+    assert_true(aio__place_find(place, true, &found));
+    assert_null(found);
+    assert_false(aio__place_of(&place, &place)); /* on the stack */
+}
+
 static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
 {
     const size_t size = (size_t)100 << 20;
@@ -468,14 +552,14 @@ static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
     aio_job_options options = AIO_JOB_OPTIONS_INIT;
     unsigned char *bytes = calloc(1, size);
     const aio_buffer arg = {bytes, size};
-    aio_concurrent_future *futs[3];
+    aio_concurrent_future *futs[2];
 
     options.arg_codec = &aio_codec_bytes;
     options.result_codec = &aio_codec_bytes;
     options.result_type = &filled;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         futs[i] = aio_executor_submit_with(pool, fill, (void *)(uintptr_t)&arg, &options);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         void *value = NULL;
         const aio_buffer *result;
 
@@ -483,7 +567,7 @@ static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
         result = value;
         assert_int_equal(result->size, size);
         assert_int_equal(((const unsigned char *)result->data)[0], 0xff);
-        assert_memory_equal(result->data, (const char *)result->data + 1, size - 1);
+        assert_int_equal(memcmp(result->data, (const char *)result->data + 1, size - 1), 0);
         aio_concurrent_future_unref(futs[i]);
     }
     free(bytes);
@@ -585,6 +669,29 @@ static void worker_has_no_descriptor_of_the_program(void **state)
     assert_int_equal(pipe(fds), 0); /* not marked to be closed by exec */
     assert_int_equal(result_of(submit(pool, count_descriptors, 0)), 4);
     assert_int_equal(result_of(submit(pool, count_descriptors, 0)), 4);
+    close(fds[0]);
+    close(fds[1]);
+    finish(pool);
+}
+
+static int read_input(void *arg, void **ret_result)
+{
+    *ret_result = (void *)(intptr_t)getchar();
+    return 0;
+}
+
+static void worker_reads_nothing_of_what_is_for_the_program(void **state)
+{
+    aio_executor *pool = make(1);
+    int input = dup(STDIN_FILENO);
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(result_of(submit(pool, read_input, 0)), EOF);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    close(input);
     close(fds[0]);
     close(fds[1]);
     finish(pool);
@@ -762,6 +869,18 @@ static void worker_that_closes_its_socket_is_killed(void **state)
     finish(pool);
 }
 
+static int setup_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = true;
+    return setup(state);
+}
+
+static int teardown_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = false;
+    return teardown(state);
+}
+
 static void workers_that_are_terminated_fail_what_they_run(void **state)
 {
     int (*const ways[])(aio_executor *) = {aio_process_pool_terminate_workers,
@@ -866,6 +985,19 @@ static void pool_whose_program_is_no_worker_is_broken(void **state)
     finish(pool);
 }
 
+static void worker_that_does_not_begin_in_time_is_killed(void **state)
+{
+    aio_executor *pool = make(1);
+
+    aio__worker_start_limit = 50;
+    (void)setenv(LAZY_NAME, "1", 1);
+    assert_fails(submit(pool, add_one, 0), AIO_EBROKENPROCESSPOOL,
+                 "A process of the pool ended before it was a worker");
+    (void)unsetenv(LAZY_NAME);
+    aio__worker_start_limit = 60000;
+    finish(pool);
+}
+
 static void pool_of_a_program_that_cannot_be_a_worker_is_refused(void **state)
 {
     pid_t child = fork();
@@ -894,8 +1026,7 @@ static void program_with_the_option_but_no_socket_is_no_worker(void **state)
 
     if (child == 0) {
         close(3);
-        aio_process_worker_main(2, argv);
-        _exit(5); /* it came back */
+        _exit(aio_process_worker_main(2, argv) ? 1 : 5);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), 5);
@@ -1049,6 +1180,96 @@ static void pool_null_gives_the_failure_behind_it(void **state)
     assert_int_equal(aio_process_pool_terminate_workers(NULL), AIO_EVALUE);
 }
 
+/* --- beside a loop, and at the end of the program ---------------------------------------- */
+
+static int await_in_pool(void *arg, void **ret_result)
+{
+    aio_job_options options = AIO_JOB_OPTIONS_INIT;
+    aio_future *fut;
+    int err;
+
+    options.arg_codec = &aio_codec_int;
+    options.result_codec = &aio_codec_int;
+    fut = aio_loop_run_in_executor_with(NULL, arg, stop_at_gate, (void *)8, &options);
+    err = aio_await(fut, ret_result);
+    aio_future_unref(fut);
+    return err;
+}
+
+static int take_result(void *arg, void **ret_result)
+{
+    open_gate(1);
+    return await_in_pool(arg, ret_result);
+}
+
+static void task_waits_for_a_job_in_another_process(void **state)
+{
+    aio_executor *pool = make(1);
+    void *value = NULL;
+
+    assert_int_equal(aio_run(take_result, pool, &value), 0);
+    assert_int_equal((intptr_t)value, 8);
+    finish(pool);
+}
+
+static int cancel_waiter(void *arg, void **ret_result)
+{
+    aio_task *task = aio_create_task(await_in_pool, arg);
+    int err = aio_sleep(0);
+
+    reach_gate(1); /* the job runs */
+    (void)aio_task_cancel(task, NULL);
+    if (err == 0)
+        err = aio_await(task, NULL);
+    aio_future_unref(task);
+    return err == AIO_ECANCELLED ? 0 : AIO_EASSERTION;
+}
+
+/* S163; and the loop is closed by then, with the job still running. */
+static void task_that_is_cancelled_goes_on_at_once_and_the_loop_closes(void **state)
+{
+    aio_executor *pool = make(1);
+
+    assert_int_equal(aio_run(cancel_waiter, pool, NULL), 0);
+    assert_int_equal(stats_of(pool).running, 1);
+    open_gate(1);
+    finish(pool);
+}
+
+/* In a program of its own: it ends with a job running, and never waits for it. */
+static int leave_with_a_job(void)
+{
+    aio_executor *pool = aio_process_pool_new(NULL);
+    aio_concurrent_future *fut = submit(pool, stop_at_gate, 0);
+
+    reach_gate(1);
+    aio_concurrent_future_unref(fut);
+    aio_executor_unref(pool);
+    return 0;
+}
+
+static void program_that_ends_with_a_job_running_is_followed_by_its_workers(void **state)
+{
+    pid_t child, worker;
+    int status = 0;
+
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L), 0);
+    child = fork();
+    if (child == 0) {
+        (void)execl("/proc/self/exe", "leaving", LEAVING, (char *)NULL);
+        _exit(99);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    open_gate(1);
+    worker = waitpid(-1, &status, 0); /* now ours to wait for */
+    assert_true(worker > 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0L, 0L, 0L, 0L), 0);
+}
+
 /* Whatever cannot be had, each job ends, and the pool too. */
 static void run_short_of_memory(void *arg)
 {
@@ -1079,6 +1300,8 @@ static void pool_survives_every_shortage_of_memory(void **state)
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITHOUT_PIDFD(test)                                                                        \
+    cmocka_unit_test_setup_teardown(test, setup_without_pidfd, teardown_without_pidfd)
 
 int main(int argc, char **argv)
 {
@@ -1094,6 +1317,9 @@ int main(int argc, char **argv)
         TEST(job_error_comes_back_with_message_and_place),
         TEST(job_error_comes_back_with_its_cause),
         TEST(job_error_group_comes_back_with_its_members),
+        TEST(error_that_comes_in_pieces_is_at_least_its_code),
+        TEST(error_with_very_many_causes_loses_the_last),
+        TEST(place_is_found_where_it_was_and_nowhere_else),
         TEST(job_bytes_of_a_hundred_mebibytes_go_both_ways),
         TEST(job_that_starts_the_pool_is_running_and_the_others_wait),
         TEST(pool_starts_a_worker_only_when_none_is_idle),
@@ -1101,6 +1327,7 @@ int main(int argc, char **argv)
         TEST(job_cancelled_before_it_begins_is_never_run),
         TEST(worker_is_replaced_after_so_many_jobs),
         TEST(worker_has_no_descriptor_of_the_program),
+        TEST(worker_reads_nothing_of_what_is_for_the_program),
         TEST(worker_has_the_signal_mask_of_who_started_the_pool),
         TEST(initializer_runs_once_in_each_worker_before_its_jobs),
         TEST(initializer_argument_may_have_a_codec),
@@ -1111,11 +1338,19 @@ int main(int argc, char **argv)
         TEST(worker_that_closes_its_socket_is_killed),
         TEST(workers_that_are_terminated_fail_what_they_run),
         TEST(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
+        WITHOUT_PIDFD(worker_is_replaced_after_so_many_jobs),
+        WITHOUT_PIDFD(worker_that_dies_breaks_the_pool_for_all_its_jobs),
+        WITHOUT_PIDFD(worker_that_dies_is_named_with_its_end),
+        WITHOUT_PIDFD(worker_that_dies_without_a_job_breaks_the_pool_as_well),
+        WITHOUT_PIDFD(worker_that_closes_its_socket_is_killed),
+        WITHOUT_PIDFD(workers_that_are_terminated_fail_what_they_run),
+        WITHOUT_PIDFD(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
         TEST(terminating_needs_a_process_pool),
         TEST(other_children_are_left_alone),
         TEST(children_that_nobody_waits_for_are_no_problem),
         TEST(pool_whose_program_is_not_there_fails_its_jobs),
         TEST(pool_whose_program_is_no_worker_is_broken),
+        TEST(worker_that_does_not_begin_in_time_is_killed),
         TEST(pool_of_a_program_that_cannot_be_a_worker_is_refused),
         TEST(program_with_the_option_but_no_socket_is_no_worker),
         TEST(pool_options_are_checked),
@@ -1127,15 +1362,23 @@ int main(int argc, char **argv)
         TEST(pool_that_is_dropped_still_runs_its_jobs),
         TEST(child_of_a_fork_is_told_that_the_workers_are_not_its_own),
         TEST(pool_null_gives_the_failure_behind_it),
+        TEST(task_waits_for_a_job_in_another_process),
+        TEST(task_that_is_cancelled_goes_on_at_once_and_the_loop_closes),
+        TEST(program_that_ends_with_a_job_running_is_followed_by_its_workers),
         TEST(pool_survives_every_shortage_of_memory),
     };
 
     if (argc == 2 && strcmp(argv[1], FORGETFUL) == 0)
         return be_forgetful();
+    while (getenv(LAZY_NAME) != NULL)
+        (void)pause();
     if (aio_function_register(&registered) < 0)
         return EXIT_FAILURE;
     if (getenv(SHARED_NAME) != NULL)
         map_shared();
-    aio_process_worker_main(argc, argv);
+    if (aio_process_worker_main(argc, argv))
+        return EXIT_SUCCESS;
+    if (argc == 2 && strcmp(argv[1], LEAVING) == 0)
+        return leave_with_a_job();
     return RUN_TESTS(tests, make_shared, drop_shared);
 }
