@@ -7,6 +7,7 @@
 #include "mysql/mysql_internal.h"
 
 #include <aio/memory.h>
+#include <assert.h>
 #include <string.h>
 
 /* --- life ---------------------------------------------------------------------------------------------------- */
@@ -211,6 +212,7 @@ static int enter(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_valu
         return err;
     if (sql == NULL || (values == NULL && count > 0))
         return aio_raise(AIO_EVALUE, "a statement, and its values if it has any, are needed");
+    assert(cursor != NULL);
     return aio__mysql_enter_clean(cursor->conn);
 }
 

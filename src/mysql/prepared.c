@@ -10,6 +10,7 @@
 #include "mysql/mysql_internal.h"
 
 #include <aio/memory.h>
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -60,7 +61,8 @@ void aio__mysql_close_prepared(aio_mysql_cursor *cursor)
 
     if (stmt == NULL)
         return;
-    if (conn != NULL && conn->streaming == cursor)
+    assert(conn != NULL);
+    if (conn->streaming == cursor)
         conn->streaming = NULL;
     cursor->stmt = NULL;
     cursor->fields = NULL;
@@ -206,6 +208,7 @@ static int bind_params(aio_mysql_cursor *cursor, const aio_mysql_value *values, 
     struct aio__mysql_bound *bound = cursor->bound;
     int err = 0;
 
+    assert(bound != NULL);
     if (count != bound->param_count)
         return aio_raise(AIO_ETYPE, "the statement takes %zu values, not %zu", bound->param_count,
                          count);
@@ -392,6 +395,7 @@ static int read_prepared(aio_mysql_cursor *cursor)
     MYSQL_STMT *stmt = cursor->stmt;
     int err = 0;
 
+    assert(stmt != NULL);
     cursor->lastrowid = mysql_stmt_insert_id(stmt);
     cursor->warnings = mysql_stmt_warning_count(stmt);
     cursor->has_result = mysql_stmt_field_count(stmt) > 0;

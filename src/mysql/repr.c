@@ -57,7 +57,7 @@ static void put_double(struct output *out, double number)
         return;
     }
     if (e != NULL) {
-        int exponent = atoi(e + 1);
+        int exponent = (int)strtol(e + 1, NULL, 10);
         int digits = 0;
 
         for (const char *c = text; c != e; c++)
