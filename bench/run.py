@@ -25,7 +25,8 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-WALL = {'executor', 'threadsafe'}
+WALL = {'executor', 'threadsafe', 'threadpool', 'threadpool_50', 'processpool',
+        'processpool_50'}
 SCALE_LINES = ['created_per_task', 'rss_per_task', 'pte_per_task', 'spawn_ns', 'wake_ns']
 
 

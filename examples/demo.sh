@@ -109,11 +109,22 @@ chapter \
     '29_async_context_manager async with: enter and exit, which may wait too' \
     '30_uvloop_policy the same program in a uv_loop_t of its own'
 
+chapter \
+    '21_concurrent_threadpool ten jobs for five threads, and what their futures say' \
+    '22_concurrent_processpool the same in five processes' \
+    "23_run_in_executor_default a task awaits a blocking function in the loop's default threads" \
+    '24_run_in_executor_thread the same in a thread pool of its own' \
+    '25_run_in_executor_process and in another process'
+
 title 19_future1 'waits for ever; a second later Ctrl-C cancels it'
 status=0
 timeout --foreground -s INT 1 "$examples/tutorial/19_future1" >"$work/19_future1" 2>&1 || status=$?
 indent <"$work/19_future1"
 ((status == 124)) || fail "exit status $status, not an interrupt"
+
+title pictures 'three pictures from a server in the same program, which takes 0.5 s for each'
+"$examples/network/pictures" >"$work/pictures" 2>&1 || fail "exit status $?"
+indent <"$work/pictures"
 
 if [[ -x $examples/checksum/checksum ]]; then
     title checksum "SHA-256 of this project's own files, in threads, four at a time"

@@ -8,6 +8,7 @@ Measures as bench/support/bench.c does: LAB_MS milliseconds a benchmark, cut int
 prints the name, nanoseconds for one operation, and processor time for one.
 """
 import asyncio
+import concurrent.futures
 import contextvars
 import os
 import statistics
@@ -299,6 +300,40 @@ async def executor(clock, count):
         await loop.run_in_executor(None, job)
     clock.stop()
     assert runs == count
+
+
+def job_answer(n):
+    for _ in range(16):
+        n = n * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+    return n >> 1
+
+
+async def run_in_pool(clock, count, pool, tasks):
+    loop = asyncio.get_running_loop()
+
+    async def run_jobs(jobs):
+        right = 0
+        for i in range(jobs):
+            right += await loop.run_in_executor(pool, job_answer, i) == job_answer(i)
+        return right
+    with pool:
+        await asyncio.gather(*(run_jobs(1) for _ in range(tasks)))  # starts the workers
+        clock.start()
+        right = await asyncio.gather(*(run_jobs(count // tasks) for _ in range(tasks)))
+        clock.stop()
+    assert sum(right) == count
+
+
+@bench('threadpool', tasks=1)
+@bench('threadpool_50', batch=50, tasks=50)
+async def threadpool(clock, count, tasks):
+    await run_in_pool(clock, count, concurrent.futures.ThreadPoolExecutor(8), tasks)
+
+
+@bench('processpool', tasks=1)
+@bench('processpool_50', batch=50, tasks=50)
+async def processpool(clock, count, tasks):
+    await run_in_pool(clock, count, concurrent.futures.ProcessPoolExecutor(), tasks)
 
 
 @bench('threadsafe')

@@ -205,6 +205,64 @@ static int run_executor(struct bench_clock *clock, uint64_t count)
     return uv_loop_close(&loop);
 }
 
+/* --- threadpool_50: as many chains of jobs, in eight threads --- */
+
+enum { CHAINS = 50 };
+
+struct chain {
+    uv_work_t work;
+    uint64_t jobs;
+    uint64_t next;
+    uint64_t result;
+    uint64_t right;
+};
+
+static uint64_t chain_answer(uint64_t n)
+{
+    for (int i = 0; i < 16; i++)
+        n = n * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return n >> 1;
+}
+
+static void work_chain(uv_work_t *req)
+{
+    struct chain *chain = req->data;
+
+    chain->result = chain_answer(chain->next);
+}
+
+static void after_chain(uv_work_t *req, int status)
+{
+    struct chain *chain = req->data;
+
+    chain->right += status == 0 && chain->result == chain_answer(chain->next);
+    if (++chain->next < chain->jobs)
+        (void)uv_queue_work(req->loop, req, work_chain, after_chain);
+}
+
+static int run_threadpool_50(struct bench_clock *clock, uint64_t count)
+{
+    struct chain chains[CHAINS] = {0};
+    uint64_t right = 0;
+    uv_loop_t loop;
+    int err = uv_loop_init(&loop);
+
+    if (err < 0)
+        return err;
+    bench_start(clock);
+    for (size_t i = 0; i < CHAINS; i++) {
+        chains[i].work.data = &chains[i];
+        chains[i].jobs = count / CHAINS;
+        (void)uv_queue_work(&loop, &chains[i].work, work_chain, after_chain);
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    bench_stop(clock);
+    for (size_t i = 0; i < CHAINS; i++)
+        right += chains[i].right;
+    bench_check(right == count, "some results are wrong");
+    return uv_loop_close(&loop);
+}
+
 /* --- threadsafe --- */
 
 struct caller {
@@ -265,6 +323,7 @@ static const struct bench benches[] = {
     {.name = "timers_100k", .run = run_timers_100k, .batch = 100000, .waits = true},
     {.name = "timers_1m", .run = run_timers_1m, .batch = 1000000, .waits = true},
     {.name = "executor", .run = run_executor, .batch = 1},
+    {.name = "threadpool_50", .run = run_threadpool_50, .batch = CHAINS},
     {.name = "threadsafe", .run = run_threadsafe, .batch = 1},
     {.name = NULL},
 };
@@ -273,5 +332,6 @@ int main(int argc, char **argv)
 {
     const struct bench *const tables[] = {benches, NULL};
 
+    bench_check(setenv("UV_THREADPOOL_SIZE", "8", 1) == 0, "no memory");
     return bench_main(argc, argv, tables, NULL);
 }

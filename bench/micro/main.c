@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 static const struct bench *const tables[] = {
-    bench_switch,  bench_spawn,     bench_yield,    bench_pingpong, bench_gather, bench_call_soon,
-    bench_timers,  bench_cancel,    bench_threads,  bench_lock,     bench_queue,  bench_event,
-    bench_context, bench_generator, bench_greenlet, NULL,
+    bench_switch, bench_spawn,   bench_yield,     bench_pingpong, bench_gather, bench_call_soon,
+    bench_timers, bench_cancel,  bench_threads,   bench_jobs,     bench_lock,   bench_queue,
+    bench_event,  bench_context, bench_generator, bench_greenlet, NULL,
 };
 
 struct visit {
@@ -68,5 +68,7 @@ static int in_main_task(int (*work)(void *arg), void *arg)
 
 int main(int argc, char **argv)
 {
+    if (aio_process_worker_main(argc, argv))
+        return 0;
     return bench_main(argc, argv, tables, in_main_task);
 }

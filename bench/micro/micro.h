@@ -21,6 +21,7 @@ extern const struct bench bench_call_soon[];
 extern const struct bench bench_timers[];
 extern const struct bench bench_cancel[];
 extern const struct bench bench_threads[];
+extern const struct bench bench_jobs[];
 extern const struct bench bench_lock[];
 extern const struct bench bench_queue[];
 extern const struct bench bench_event[];

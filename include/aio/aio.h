@@ -20,11 +20,14 @@
 #include <aio/error.h>
 #include <aio/event.h>
 #include <aio/executor.h>
+#include <aio/executor_map.h>
 #include <aio/exitstack.h>
 #include <aio/future.h>
 #include <aio/gather.h>
 #include <aio/generator.h>
+#include <aio/graph.h>
 #include <aio/greenlet.h>
+#include <aio/inspect.h>
 #include <aio/iterator.h>
 #include <aio/lock.h>
 #include <aio/log.h>
@@ -32,13 +35,16 @@
 #include <aio/memory.h>
 #include <aio/pipe.h>
 #include <aio/pool.h>
+#include <aio/process_pool.h>
 #include <aio/queue.h>
 #include <aio/runner.h>
 #include <aio/semaphore.h>
+#include <aio/sendfile.h>
 #include <aio/server.h>
 #include <aio/signal.h>
 #include <aio/sock.h>
 #include <aio/stack.h>
+#include <aio/staggered.h>
 #include <aio/stream.h>
 #include <aio/subprocess.h>
 #include <aio/task.h>
@@ -49,5 +55,6 @@
 #include <aio/transport.h>
 #include <aio/type.h>
 #include <aio/wait.h>
+#include <aio/workers.h>
 
 #endif

@@ -36,7 +36,8 @@ AIO_DEFINE_AUTO(aio_as_completed)
 /**
  * Wait for the next future to be done: `async for`.
  *
- * @param[out] ret_fut  One of the awaitables, borrowed from the iterator.
+ * @param[out] ret_fut  One of the awaitables, borrowed from the iterator. May be
+ *                      NULL.
  * @return 0, AIO_ESTOP when all were handed out, AIO_ETIMEDOUT for each that was not done
  *         in time, AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM.
  * Suspends: while none is done.   Cancellation point: whenever it suspends.

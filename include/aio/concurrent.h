@@ -176,6 +176,7 @@ AIO_DEFINE_AUTO(aio_concurrent_as_completed)
  * Block until the next one is done.
  *
  * @param[out] ret_fut  One of the futures, borrowed from the iterator. Written on success only.
+ *                      May be NULL.
  * @return 0, AIO_ESTOP when all were given, AIO_ETIMEDOUT.
  * Suspends: no (it blocks the thread).
  * asyncio: `for fut in concurrent.futures.as_completed()`        Since: 0.1

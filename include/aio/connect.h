@@ -7,7 +7,7 @@
 #ifndef AIO_CONNECT_H
 #define AIO_CONNECT_H
 
-#include <aio/transport.h>
+#include <aio/tls.h>
 
 AIO_BEGIN_DECLS
 
@@ -29,6 +29,14 @@ typedef struct aio_connect_options {
      *  the resolver's order; -1: 1 with a happy_eyeballs_delay, else 0. */
     int interleave;
     bool all_errors; /**< fail with a group of every attempt's error */
+    /** TLS by this context; aio_tls_context_default() stands for Python's ssl=True. NULL: none. */
+    aio_tls_context *ssl;
+    /** Whose certificate it has to be; NULL: the host's, "": not compared, which lets anybody with
+     *  a certificate of that authority's answer. */
+    const char *server_hostname;
+    double ssl_handshake_timeout; /**< seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /**< seconds; 0: 30 */
+    aio_tls_session *ssl_session; /**< to be resumed, if the server still knows it; NULL: none */
 } aio_connect_options;
 
 /** The defaults. */
@@ -41,7 +49,7 @@ typedef struct aio_connect_options {
 /**
  * Connect by TCP: try the addresses of a host in order until one takes the connection, then
  * make a protocol and a transport. connection_made has been called on return, data_received has
- * not.
+ * not. With TLS that is after the handshake, and data that came with it may have been received.
  *
  * @param loop     Borrowed; NULL: the running one.
  * @param factory  Called once with @p arg, when the connection is made.
@@ -50,8 +58,12 @@ typedef struct aio_connect_options {
  *                 the connection lives without it.
  * @return 0, or a negative code; then nothing is left open, and a sock is still the caller's if
  *         no protocol was made for it:
- *   AIO_EVALUE      both or neither of host or port and sock; a sock of another type; no factory
+ *   AIO_EVALUE      both or neither of host or port and sock; a sock of another type; no factory;
+ *                   a context of the other side; what is only meaningful with ssl; TLS without a
+ *                   host and a server_hostname
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM
+ *   AIO_ESSLCERT, AIO_ESSL, -ECONNABORTED, -ECONNRESET   as aio_loop_start_tls()
+ *   AIO_ENOTIMPLEMENTED   ssl, built without OpenSSL
  *   the system's    of the only attempt, or of all if they are equal
  *   AIO_EOS         attempts failed in different ways: the text has them all
  *   AIO_EGROUP      with all_errors: one member an attempt
@@ -71,6 +83,12 @@ typedef struct aio_unix_connect_options {
     const char *path; /**< a file, or an abstract name: a 0 and the name */
     size_t path_size; /**< bytes of path; 0: up to its final 0 */
     int sock;         /**< a connected unix stream socket, taken on success; -1: none */
+    /** As in aio_connect_options; there is no host to take a server_hostname from. */
+    aio_tls_context *ssl;
+    const char *server_hostname;
+    double ssl_handshake_timeout; /**< seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /**< seconds; 0: 30 */
+    aio_tls_session *ssl_session; /**< to be resumed; NULL: none */
 } aio_unix_connect_options;
 
 /** The defaults. */
@@ -101,6 +119,27 @@ AIO_API int aio_loop_create_unix_connection(aio_loop *loop, aio_protocol_factory
 AIO_API int aio_loop_connect_accepted_socket(aio_loop *loop, aio_protocol_factory_fn factory,
                                              void *arg, int sock,
                                              aio_transport **ret_transport) AIO_MUST_CHECK;
+
+/** A connection that was accepted elsewhere. AIO_ACCEPTED_OPTIONS_INIT first. */
+typedef struct aio_accepted_options {
+    size_t size;                  /**< sizeof(aio_accepted_options) */
+    int sock;                     /**< a connected stream socket, taken on success */
+    aio_tls_context *ssl;         /**< a server's context; NULL: no TLS */
+    double ssl_handshake_timeout; /**< seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /**< seconds; 0: 30 */
+} aio_accepted_options;
+
+/** The defaults. */
+#define AIO_ACCEPTED_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        .size = sizeof(aio_accepted_options), .sock = -1                                           \
+    }
+
+/** The same with options, which are borrowed. asyncio: loop.connect_accepted_socket(ssl=)
+ *  Since: 0.1 */
+AIO_API int aio_loop_connect_accepted_socket_with(aio_loop *loop, aio_protocol_factory_fn factory,
+                                                  void *arg, const aio_accepted_options *options,
+                                                  aio_transport **ret_transport) AIO_MUST_CHECK;
 
 AIO_END_DECLS
 

@@ -26,10 +26,10 @@ typedef struct aio_token aio_token;
 /**
  * Make a variable without a default.
  *
- * @param name  Copied.
+ * @param name  Copied. NULL is AIO_ETYPE.
  * @param type  How to free and print its values; borrowed for ever. NULL: neither.
  * @return Returned: aio_contextvar_unref() it; contexts that hold a value keep it. NULL when
- *         memory is short; functions that take a variable give AIO_ENOMEM for that NULL.
+ *         memory is short; functions that take a variable give the code for that NULL.
  * Thread: any.   asyncio: contextvars.ContextVar(name)           Since: 0.1
  */
 AIO_API aio_contextvar *aio_contextvar_new(const char *name, const aio_type *type);
@@ -48,7 +48,7 @@ AIO_API const char *aio_contextvar_name(const aio_contextvar *var);
  * The value in the current context.
  *
  * @param[out] ret_value  Borrowed: valid until the variable is set anew in this context.
- *                        Without a value, the variable's default.
+ *                        Without a value, the variable's default. May be NULL.
  * @return 0, or AIO_ELOOKUP if it has neither; @p ret_value is then untouched, so that it
  *         may hold a default of the caller's.
  * Thread: any.   Suspends: no.   asyncio: ContextVar.get()       Since: 0.1
@@ -73,6 +73,15 @@ AIO_API int aio_contextvar_set(aio_contextvar *var, void *value, aio_token **ret
  * Thread: the token's.   Suspends: no.   asyncio: ContextVar.reset()   Since: 0.1
  */
 AIO_API int aio_contextvar_reset(aio_contextvar *var, aio_token *token);
+
+/**
+ * End a block that began with aio_contextvar_set(): bring back what its token remembers.
+ *
+ * @param code  What the body ended with: 0 or a negative code.
+ * @return @p code; where that is 0, as aio_contextvar_reset().
+ * Thread: the token's.   Suspends: no.   asyncio: Token.__exit__()   Since: 0.1
+ */
+AIO_API int aio_token_exit(aio_token *token, int code);
 
 /** Take another reference. Since: 0.1 */
 AIO_API aio_token *aio_token_ref(aio_token *token);

@@ -42,10 +42,28 @@ AIO_API int aio_loop_fd(const aio_loop *loop);
 AIO_API int aio_loop_timeout(aio_loop *loop);
 
 /**
+ * Begin a run that the host makes of steps. Between them the loop is this thread's running loop,
+ * as in one of its callbacks: tasks and futures can be made without naming it.
+ *
+ * @return 0, or as aio_loop_run_forever(), which is refused like this call from now on.
+ * asyncio: loop._run_forever_setup()                             Since: 0.1
+ */
+AIO_API int aio_loop_run_forever_setup(aio_loop *loop);
+
+/**
+ * End such a run. A request to stop is forgotten.
+ *
+ * @return 0, AIO_ERUNTIME without such a run in this thread or from inside a step, AIO_ENOLOOP.
+ * asyncio: loop._run_forever_cleanup()                           Since: 0.1
+ */
+AIO_API int aio_loop_run_forever_cleanup(aio_loop *loop);
+
+/**
  * Run what is ready, without waiting: I/O, calls, tasks, timers that are due.
  *
  * @return 1 if the loop has more to do, or something to wait for; 0 if nothing is left: no task,
- *         no call, no timer, no handle; or a negative code:
+ *         no call, no timer, no handle, or, in a run that was set up, aio_loop_stop() was called;
+ *         or a negative code:
  *   AIO_ECLOSED, AIO_ERUNTIME (it is running, or another loop of this thread)
  *   AIO_EKEYBOARDINTERRUPT, AIO_ESYSTEMEXIT   a callback or task raised it
  * asyncio: one iteration of loop.run_forever()                   Since: 0.1

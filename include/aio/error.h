@@ -50,6 +50,9 @@ enum {
     AIO_ECLOSED = -10018,               /**< RuntimeError: the event loop is closed */
     AIO_ESSL = -10019,                  /**< ssl.SSLError, an OSError */
     AIO_ESSLCERT = -10020,              /**< ssl.SSLCertVerificationError, an SSLError */
+    AIO_EBROKENTHREADPOOL = -10021,     /**< concurrent.futures.thread.BrokenThreadPool */
+    AIO_EBROKENPROCESSPOOL = -10022,    /**< concurrent.futures.process.BrokenProcessPool: both are
+                                             a BrokenExecutor */
 
     /* Python's common ones */
     AIO_EEXCEPTION = -10100,      /**< Exception, nothing more is known */

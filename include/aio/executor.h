@@ -139,7 +139,8 @@ AIO_DEFINE_AUTO(aio_executor)
  *             process: until the call returns.
  * @return Returned: aio_concurrent_future_unref() it, at any time. NULL on failure:
  *   AIO_ERUNTIME         the executor was shut down
- *   AIO_EBROKENEXECUTOR  it can no longer run anything
+ *   AIO_EBROKENTHREADPOOL, AIO_EBROKENPROCESSPOOL, or another AIO_EBROKENEXECUTOR: it can no
+ *                        longer run anything
  *   AIO_ETYPE            the argument cannot be sent to another process
  *   AIO_ENOMEM, AIO_EVALUE, or the system's code if no thread or process could be had
  * Suspends: no.   Thread: any.   asyncio: concurrent.futures.Executor.submit()   Since: 0.1

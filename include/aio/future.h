@@ -78,6 +78,10 @@ AIO_API int aio_future_set_error(aio_future *fut, int code);
  */
 AIO_API bool aio_future_cancel(aio_future *fut, const char *message);
 
+/** Whether it is a future, tasks included: a coroutine object and NULL are none.
+ *  asyncio: asyncio.isfuture()   Since: 0.1 */
+AIO_API bool aio_isfuture(const aio_future *fut);
+
 /** Finished or cancelled; NULL counts as done.   asyncio: Future.done()   Since: 0.1 */
 AIO_API bool aio_future_done(const aio_future *fut);
 /** Cancelled; not if AIO_ECANCELLED was set as error.   asyncio: Future.cancelled()   Since: 0.1 */
@@ -110,6 +114,10 @@ AIO_API int aio_future_exception(aio_future *fut, aio_exception **ret_error);
  * Suspends: no.   asyncio: Future.add_done_callback()            Since: 0.1
  */
 AIO_API int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg);
+/** The same in a given context, which is kept, and shared: not copied. NULL: as above.
+ *  asyncio: Future.add_done_callback(context=)   Since: 0.1 */
+AIO_API int aio_future_add_done_callback_in(aio_future *fut, aio_context *context, aio_done_fn fn,
+                                            void *arg);
 
 /**
  * Remove every equal pair that is not queued yet.

@@ -27,8 +27,9 @@
  * what is suspended when that thread ends is closed.
  *
  * A body must pass on the codes that aio_yield() returns, after cleaning up, as it passes on
- * any other. It must not yield inside aio_context_run(), nor inside a timeout or task group that
- * it has entered, for these belong to the task, which goes on without the body.
+ * any other. It must not yield inside aio_context_run(). Where it yields inside a timeout or task
+ * group that it has entered, that goes on, as in Python: it is the task it was entered in that is
+ * cancelled when the time is over or a child fails, wherever that task is by then.
  */
 #ifndef AIO_GENERATOR_H
 #define AIO_GENERATOR_H
@@ -144,7 +145,8 @@ AIO_API bool aio_generator_done(const aio_generator *generator);
 /**
  * What the body returned.
  *
- * @param[out] ret_result  Borrowed from the generator. Written on success only.
+ * @param[out] ret_result  Borrowed from the generator. Written on success only. May be
+ *                         NULL.
  * @return 0, or AIO_EINVALIDSTATE unless the body has returned normally.
  * Suspends: no.   asyncio: StopIteration.value                   Since: 0.1
  */

@@ -58,7 +58,8 @@ typedef struct aio_loop_options {
  * @param options  Borrowed. NULL: the defaults. With a host's `uv` the loop lives
  *                 inside it: whenever the host runs its uv_loop_t, the loop's calls
  *                 and tasks run too, and it keeps the uv_loop_t alive only while
- *                 tasks or calls exist.
+ *                 there are tasks, calls, timers, watched descriptors or jobs in
+ *                 executors; signal handlers alone do not.
  * @return Returned: aio_loop_close() it, then aio_loop_unref(). NULL when memory or
  *         descriptors are short or an option is out of bounds (aio_error_text()).
  * Suspends: no.   Thread: the one that will run it.
@@ -109,7 +110,8 @@ AIO_API struct uv_loop_s *aio_loop_uv(aio_loop *loop);
  *
  * @return 0, or a negative code:
  *   AIO_ECLOSED             the loop is closed
- *   AIO_ERUNTIME            it, or another loop of this thread, is already running
+ *   AIO_ERUNTIME            it, or another loop of this thread, is already running, or this is
+ *                           a callback of libuv's and the loop lives in a host's uv_loop_t
  *   AIO_EKEYBOARDINTERRUPT, AIO_ESYSTEMEXIT   a callback or task raised it; what was
  *                           queued stays, and the loop can be run again
  * Suspends: no (it blocks the thread).   asyncio: loop.run_forever()   Since: 0.1
@@ -136,8 +138,8 @@ AIO_API void aio_loop_stop(aio_loop *loop);
 /**
  * The loop whose callbacks or tasks this thread is running now.
  *
- * @return Borrowed. NULL without one; AIO_ENOLOOP is then raised.
- * Thread: any.   asyncio: asyncio.get_running_loop()             Since: 0.1
+ * @return Borrowed. NULL without one, and in a child after fork(); AIO_ENOLOOP is then raised.
+ * Thread: any.   asyncio: asyncio.get_running_loop(), asyncio._get_running_loop()   Since: 0.1
  */
 AIO_API aio_loop *aio_get_running_loop(void);
 
@@ -148,6 +150,17 @@ AIO_API aio_loop *aio_get_running_loop(void);
  * Thread: any.   asyncio: asyncio.get_event_loop()               Since: 0.1
  */
 AIO_API aio_loop *aio_get_event_loop(void);
+
+/**
+ * Say which loop runs in this thread, for who drives one in a way of its own: what asks for the
+ * running loop finds it until this is called with NULL. While it is set, no loop can be run in
+ * this thread but by a host's uv_loop_t.
+ *
+ * @param loop  Borrowed until it is cleared. NULL: none.
+ * @return 0, AIO_ECLOSED, or AIO_ERUNTIME while a loop does run in this thread.
+ * Thread: any.   asyncio: asyncio._set_running_loop()            Since: 0.1
+ */
+AIO_API int aio_set_running_loop(aio_loop *loop);
 
 /** Set (NULL: clear) this thread's current loop, which is borrowed.
  *  Thread: any.   asyncio: asyncio.set_event_loop()   Since: 0.1 */
@@ -292,6 +305,10 @@ AIO_API void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception
 
 /** @name Debug mode
  *  Starts on if the environment has a non-empty AIO_DEBUG. @{ */
+
+/** Calls that a report shows of where something was made.
+ *  asyncio: asyncio.constants.DEBUG_STACK_DEPTH   Since: 0.1 */
+#define AIO_DEBUG_STACK_DEPTH 10
 
 /** Whether debug mode is on.   asyncio: loop.get_debug()   Since: 0.1 */
 AIO_API bool aio_loop_get_debug(const aio_loop *loop);

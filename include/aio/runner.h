@@ -10,6 +10,10 @@
 
 AIO_BEGIN_DECLS
 
+/** Seconds that a runner gives the default executor at its end.
+ *  asyncio: asyncio.constants.THREAD_JOIN_TIMEOUT   Since: 0.1 */
+#define AIO_THREAD_JOIN_TIMEOUT 300.0
+
 /** Makes the loop of a runner; returns NULL on failure. */
 typedef aio_loop *(*aio_loop_factory_fn)(void *arg);
 
@@ -49,6 +53,16 @@ AIO_API int aio_run(aio_coro_fn fn, void *arg, void **ret_value);
 /** What the macro calls. Since: 0.1 */
 AIO_API int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value);
 #define aio_run(fn, arg, ret_value) aio_run_at(AIO_SITE(fn), (fn), (arg), (ret_value))
+
+/** The same with options, which are borrowed; NULL: the defaults.
+ *  asyncio: asyncio.run(debug=, loop_factory=)   Since: 0.1 */
+AIO_API int aio_run_with(aio_coro_fn fn, void *arg, const aio_runner_options *options,
+                         void **ret_value);
+/** What the macro calls. Since: 0.1 */
+AIO_API int aio_run_with_at(aio_site site, aio_coro_fn fn, void *arg,
+                            const aio_runner_options *options, void **ret_value);
+#define aio_run_with(fn, arg, options, ret_value)                                                  \
+    aio_run_with_at(AIO_SITE(fn), (fn), (arg), (options), (ret_value))
 
 /**
  * aio_run() as the whole of main(): what a Python program does after its last line.

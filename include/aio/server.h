@@ -10,7 +10,7 @@
 #ifndef AIO_SERVER_H
 #define AIO_SERVER_H
 
-#include <aio/transport.h>
+#include <aio/tls.h>
 
 AIO_BEGIN_DECLS
 
@@ -20,19 +20,22 @@ typedef struct aio_server aio_server;
 
 /** Where a server listens: either host, hosts and port, or sock. AIO_SERVER_OPTIONS_INIT first. */
 typedef struct aio_server_options {
-    size_t size;              /**< sizeof(aio_server_options) */
-    const char *host;         /**< a name or number; NULL or "": all interfaces */
-    const char *const *hosts; /**< several, instead of host; NULL: none */
-    size_t host_count;        /**< of hosts */
-    int port;                 /**< 0: any that is free, one for each socket; -1: none given */
-    int sock;                 /**< a bound stream socket, taken on success; -1: none */
-    int family;               /**< AF_INET, AF_INET6; default AF_UNSPEC: both */
-    int flags;                /**< of getaddrinfo(3); default AI_PASSIVE */
-    int backlog;              /**< of listen(2), and how many are accepted at a time; 0: 100 */
-    bool reuse_address;       /**< SO_REUSEADDR */
-    bool reuse_port;          /**< SO_REUSEPORT */
-    bool keep_alive;          /**< SO_KEEPALIVE, which the connections inherit */
-    bool start_serving;       /**< listen at once */
+    size_t size;                  /**< sizeof(aio_server_options) */
+    const char *host;             /**< a name or number; NULL or "": all interfaces */
+    const char *const *hosts;     /**< several, instead of host; NULL: none */
+    size_t host_count;            /**< of hosts */
+    int port;                     /**< 0: any that is free, one for each socket; -1: none given */
+    int sock;                     /**< a bound stream socket, taken on success; -1: none */
+    int family;                   /**< AF_INET, AF_INET6; default AF_UNSPEC: both */
+    int flags;                    /**< of getaddrinfo(3); default AI_PASSIVE */
+    int backlog;                  /**< of listen(2), and how many are accepted at a time; 0: 100 */
+    bool reuse_address;           /**< SO_REUSEADDR */
+    bool reuse_port;              /**< SO_REUSEPORT */
+    bool keep_alive;              /**< SO_KEEPALIVE, which the connections inherit */
+    bool start_serving;           /**< listen at once */
+    aio_tls_context *ssl;         /**< a server's context, kept; NULL: no TLS */
+    double ssl_handshake_timeout; /**< seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /**< seconds; 0: 30 */
 } aio_server_options;
 
 /** The defaults. */
@@ -47,13 +50,19 @@ typedef struct aio_server_options {
  * for each address the hosts have. IPv6 sockets take IPv6 only; an address that this machine
  * does not have is skipped if another one is left.
  *
+ * With TLS the factory's protocol hears of its connection after the handshake; one that fails is
+ * reported in debug mode only, and drops that connection.
+ *
  * @param loop     Borrowed; NULL: the running one.
  * @param factory  Called for each connection, with @p arg, on the thread's own stack; what it
  *                 fails with is reported in debug mode only, and the connection dropped.
  * @param options  Borrowed.
  * @param[out] ret_server  Returned: aio_server_unref() it.
  * @return 0, or a negative code; then nothing is left open, and a sock is still the caller's:
- *   AIO_EVALUE      both or neither of host or port and sock; a sock of another type; no factory
+ *   AIO_EVALUE      both or neither of host or port and sock; a sock of another type; no factory;
+ *                   a client's context; what is only meaningful with ssl
+ *   AIO_ETYPE       ssl is aio_tls_context_default(): a server has a certificate
+ *   AIO_ENOTIMPLEMENTED   ssl, built without OpenSSL
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM
  *   the system's    a socket could not be bound: the text says to which address
  *
@@ -67,13 +76,16 @@ AIO_API int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn facto
 
 /** Where a server of unix sockets listens: path, or sock. AIO_UNIX_SERVER_OPTIONS_INIT first. */
 typedef struct aio_unix_server_options {
-    size_t size;         /**< sizeof(aio_unix_server_options) */
-    const char *path;    /**< a file, or an abstract name: a 0 and the name */
-    size_t path_size;    /**< bytes of path; 0: up to its final 0 */
-    int sock;            /**< a bound unix stream socket, taken on success; -1: none */
-    int backlog;         /**< as in aio_server_options */
-    bool start_serving;  /**< listen at once */
-    bool cleanup_socket; /**< remove the file on close, if it still is the one that was bound */
+    size_t size;          /**< sizeof(aio_unix_server_options) */
+    const char *path;     /**< a file, or an abstract name: a 0 and the name */
+    size_t path_size;     /**< bytes of path; 0: up to its final 0 */
+    int sock;             /**< a bound unix stream socket, taken on success; -1: none */
+    int backlog;          /**< as in aio_server_options */
+    bool start_serving;   /**< listen at once */
+    bool cleanup_socket;  /**< remove the file on close, if it still is the one that was bound */
+    aio_tls_context *ssl; /**< a server's context, kept; NULL: no TLS */
+    double ssl_handshake_timeout; /**< seconds; 0: 60 */
+    double ssl_shutdown_timeout;  /**< seconds; 0: 30 */
 } aio_unix_server_options;
 
 /** The defaults. */

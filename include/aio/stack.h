@@ -40,7 +40,9 @@ typedef struct aio_frame {
     const void *address;  /**< where it goes on */
     const char *function; /**< static functions have names only where the program is not stripped */
     const char *object;   /**< the file of the program or library it is in */
-    uintptr_t offset; /**< of the address in that file: addr2line -e OBJECT OFFSET gives the line */
+    uintptr_t offset;     /**< of the address in that file, as addr2line -e OBJECT takes it */
+    const char *file;     /**< of the source, where libdw and debug information are there */
+    int line;             /**< in it; 0 if that is not known */
 } aio_frame;
 
 /**

@@ -261,6 +261,20 @@ AIO_API bool aio_stream_writer_is_closing(const aio_stream_writer *writer);
  * asyncio: StreamWriter.wait_closed()                            Since: 0.1
  */
 AIO_API int aio_stream_writer_wait_closed(aio_stream_writer *writer);
+/**
+ * Turn the connection into TLS: drain, then shake hands, the side being the context's. Bytes that
+ * the peer has sent already are taken out of the reader: they belong to the handshake.
+ *
+ * @param context  Kept.
+ * @param options  Copied; NULL: the defaults. A client that compares host names needs the name.
+ * @return 0: the writer and its reader go on with the new transport. Or a code of
+ *         aio_stream_writer_drain() or aio_loop_start_tls(), whose last line holds here as well;
+ *         after any other the connection is closed.
+ * Suspends: yes.   Cancellation point: yes.
+ * asyncio: StreamWriter.start_tls()                              Since: 0.1
+ */
+AIO_API int aio_stream_writer_start_tls(aio_stream_writer *writer, aio_tls_context *context,
+                                        const aio_tls_options *options) AIO_MUST_CHECK;
 /** aio_transport_get_extra_info().   asyncio: StreamWriter.get_extra_info()   Since: 0.1 */
 AIO_API const void *aio_stream_writer_get_extra_info(const aio_stream_writer *writer,
                                                      const char *name);

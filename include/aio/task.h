@@ -148,6 +148,10 @@ typedef enum aio_coroutine_state {
     AIO_CORO_CLOSED
 } aio_coroutine_state;
 
+/** Whether it is a coroutine object that was made no task: the opposite of aio_isfuture() but for
+ *  NULL, which is neither.   asyncio: asyncio.iscoroutine()   Since: 0.1 */
+AIO_API bool aio_iscoroutine(const aio_future *awaitable);
+
 /** The state of a coroutine object or of a task's coroutine.
  *  asyncio: inspect.getcoroutinestate()   Since: 0.1 */
 AIO_API aio_coroutine_state aio_coroutine_get_state(const aio_coroutine *coro);
@@ -169,8 +173,20 @@ typedef aio_task *(*aio_task_factory_fn)(aio_loop *loop, aio_site site, aio_coro
 AIO_API void aio_loop_set_task_factory(aio_loop *loop, aio_task_factory_fn fn, void *factory_arg);
 /** The factory installed, or NULL.   asyncio: loop.get_task_factory()   Since: 0.1 */
 AIO_API aio_task_factory_fn aio_loop_get_task_factory(const aio_loop *loop);
-/** A ready-made factory that starts every task eagerly, unless it says AIO_EAGER_NO.
- *  asyncio: asyncio.eager_task_factory()   Since: 0.1 */
+/** Who makes a task in the place of aio_task_new(). */
+typedef struct aio_task_constructor {
+    aio_task_factory_fn fn;
+    void *arg;
+} aio_task_constructor;
+
+/**
+ * A ready-made factory that starts every task eagerly, unless it says AIO_EAGER_NO.
+ *
+ * @param factory_arg  NULL, or a `const aio_task_constructor *`, borrowed for as long as the
+ *                     factory is installed: it gets the options with eager_start set.
+ * Otherwise as aio_task_new().
+ * asyncio: asyncio.eager_task_factory(), asyncio.create_eager_task_factory()   Since: 0.1
+ */
 AIO_API aio_task *aio_eager_task_factory(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
                                          const aio_task_options *options, void *factory_arg);
 /** The task a factory ends with: what create_task does without a factory. Since: 0.1 */

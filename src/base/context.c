@@ -15,6 +15,8 @@
  */
 #include "base/context.h"
 
+#include "base/error.h"
+
 #include <aio/memory.h>
 #include <assert.h>
 #include <string.h>
@@ -34,16 +36,19 @@ static _Atomic(uint64_t) next_id;
 
 static aio_contextvar *var_new(const char *name, const aio_type *type)
 {
-    size_t length = name == NULL ? 0 : strlen(name);
-    aio_contextvar *var = aio_calloc(1, sizeof(*var) + length + 1);
+    aio_contextvar *var;
+    size_t length;
 
+    if (name == NULL)
+        return aio__failed(aio_raise(AIO_ETYPE, "context variable name must be a string"));
+    length = strlen(name);
+    var = aio_calloc(1, sizeof(*var) + length + 1);
     if (var == NULL)
-        return NULL;
+        return aio__failed(AIO_ENOMEM);
     atomic_init(&var->refs, 1);
     var->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
     var->type = type;
-    if (length > 0)
-        memcpy(var->name, name, length);
+    memcpy(var->name, name, length);
     return var;
 }
 
@@ -81,7 +86,7 @@ void aio_contextvar_unref(aio_contextvar *var)
 
 const char *aio_contextvar_name(const aio_contextvar *var)
 {
-    return var->name;
+    return var == NULL ? "" : var->name;
 }
 
 int aio_contextvar_get(const aio_contextvar *var, void **ret_value)
@@ -89,14 +94,12 @@ int aio_contextvar_get(const aio_contextvar *var, void **ret_value)
     const struct aio__cell *cell;
 
     if (var == NULL)
-        return AIO_ENOMEM;
+        return aio__null_future();
     cell = aio__varmap_find(aio__ctx_map(*aio__ctx_current()), var);
-    if (cell != NULL)
-        *ret_value = cell->value;
-    else if (var->has_default)
-        *ret_value = var->default_value;
-    else
+    if (cell == NULL && !var->has_default)
         return AIO_ELOOKUP;
+    if (ret_value != NULL)
+        *ret_value = cell != NULL ? cell->value : var->default_value;
     return 0;
 }
 
@@ -129,7 +132,7 @@ static aio_context *context_new(struct aio__varmap *map)
     aio_context *context = aio_malloc(sizeof(*context));
 
     if (context == NULL)
-        return NULL;
+        return aio__failed(AIO_ENOMEM);
     atomic_init(&context->refs, 1);
     atomic_init(&context->entered, false);
     context->map = map;
@@ -196,7 +199,9 @@ int aio_contextvar_set(aio_contextvar *var, void *value, aio_token **ret_token)
     struct aio__cell *cell;
     int err = AIO_ENOMEM;
 
-    if (var == NULL || !slot_is_cleaned_up(slot))
+    if (var == NULL)
+        return aio__null_future();
+    if (!slot_is_cleaned_up(slot))
         return AIO_ENOMEM;
     if (ret_token != NULL) {
         token = token_new(var, slot);
@@ -233,7 +238,7 @@ int aio_contextvar_reset(aio_contextvar *var, aio_token *token)
     int err = 0;
 
     if (var == NULL || token == NULL)
-        return AIO_ENOMEM;
+        return aio__null_future();
     if (token->used)
         return aio_raise(AIO_ERUNTIME, "the token has already been used once");
     if (token->var != var)
@@ -249,6 +254,19 @@ int aio_contextvar_reset(aio_contextvar *var, aio_token *token)
     token->used = true;
     aio__cell_unref(old);
     return 0;
+}
+
+int aio_token_exit(aio_token *token, int code)
+{
+    aio_exception *error = code < 0 ? aio_error_catch(code) : NULL;
+    int err = aio_contextvar_reset(aio_token_var(token), token);
+
+    if (error == NULL)
+        return err;
+    /* The body's error goes before ours. */
+    (void)aio_raise_exception(error);
+    aio_exception_unref(error);
+    return code;
 }
 
 aio_token *aio_token_ref(aio_token *token)
@@ -270,12 +288,12 @@ void aio_token_unref(aio_token *token)
 
 aio_contextvar *aio_token_var(const aio_token *token)
 {
-    return token->var;
+    return token == NULL ? NULL : token->var;
 }
 
 bool aio_token_old_value(const aio_token *token, void **ret_value)
 {
-    if (token->old == NULL)
+    if (token == NULL || token->old == NULL)
         return false;
     if (ret_value != NULL)
         *ret_value = token->old->value;
@@ -304,7 +322,7 @@ aio_context *aio_context_copy(const aio_context *context)
     aio_context *copy;
 
     if (context == NULL)
-        return NULL;
+        return aio__failed(aio__null_future());
     copy = context_new(context->map);
     if (copy != NULL && copy->map != NULL)
         aio__varmap_ref(copy->map);
@@ -335,7 +353,7 @@ int aio_context_run(aio_context *context, int (*fn)(void *arg), void *arg)
     int err;
 
     if (context == NULL)
-        return AIO_ENOMEM;
+        return aio__null_future();
     if (fn == NULL)
         return aio_raise(AIO_EVALUE, "a function is needed");
     if (outer == context || atomic_exchange(&context->entered, true))

@@ -234,6 +234,18 @@ void aio__deadlines_init(struct aio__deadlines *self)
     self->first_key = UINT64_MAX;
 }
 
+size_t aio__deadlines_count(const struct aio__deadlines *self)
+{
+    size_t count = self->heap.count;
+
+    for (unsigned number = 0; number < AIO__RUNS; number++) {
+        const struct aio__run *run = &self->runs[number];
+
+        count += run->end - run->begin - run->gaps;
+    }
+    return count;
+}
+
 void aio__deadlines_destroy(struct aio__deadlines *self)
 {
     for (unsigned number = 0; number < AIO__RUNS; number++) {

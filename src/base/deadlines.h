@@ -59,6 +59,9 @@ struct aio__heap_item *aio__deadlines_pop(struct aio__deadlines *self);
 /* Take out any item. Nothing happens if it is in no queue. */
 void aio__deadlines_remove(struct aio__deadlines *self, struct aio__heap_item *item);
 
+/* How many are in it. */
+size_t aio__deadlines_count(const struct aio__deadlines *self);
+
 static inline bool aio__deadlines_empty(const struct aio__deadlines *self)
 {
     return self->used == 0 && self->heap.count == 0;

@@ -294,6 +294,9 @@ int aio__noted_failure(void)
 
     if (code == 0)
         return aio_raise(AIO_ETYPE, "an object is required, not NULL");
+    /* What was raised then may have been replaced since; a shortage of memory needs no words. */
+    if (code != AIO_ENOMEM && aio_error_text(code)[0] == '\0')
+        return aio_raise(code, "the object is NULL: it could not be made");
     return code;
 }
 

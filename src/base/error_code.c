@@ -54,6 +54,8 @@ static const struct code_info asyncio_codes[] = {
     ASYNCIO(AIO_ECLOSED) = {"RuntimeError", AIO_ERUNTIME, "Event loop is closed"},
     ASYNCIO(AIO_ESSL) = {"SSLError", AIO_EOS, "TLS failed"},
     ASYNCIO(AIO_ESSLCERT) = {"SSLCertVerificationError", AIO_ESSL, "certificate verify failed"},
+    ASYNCIO(AIO_EBROKENTHREADPOOL) = {"BrokenThreadPool", AIO_EBROKENEXECUTOR, NULL},
+    ASYNCIO(AIO_EBROKENPROCESSPOOL) = {"BrokenProcessPool", AIO_EBROKENEXECUTOR, NULL},
 };
 
 static const struct code_info python_codes[] = {
@@ -236,7 +238,7 @@ static struct code_info info_of(int code)
         return user_code;
     if (code == AIO_EBASEEXCEPTION)
         return base_code;
-    if (code <= AIO_ECANCELLED && code >= AIO_ESSLCERT)
+    if (code <= AIO_ECANCELLED && code >= AIO_EBROKENPROCESSPOOL)
         return asyncio_codes[AIO_ECANCELLED - code];
     if (code <= AIO_EEXCEPTION && code >= AIO_EOS)
         return python_codes[AIO_EEXCEPTION - code];

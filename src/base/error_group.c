@@ -26,15 +26,15 @@ aio_exception *aio_exception_group_new(const char *message, aio_exception *const
 {
     aio_exception *group;
 
-    if (count == 0)
-        return NULL;
+    if (count == 0 || members == NULL)
+        return aio__failed(aio_raise(AIO_EVALUE, "an exception group needs members"));
     for (size_t i = 0; i < count; i++) {
         if (members[i] == NULL)
-            return NULL; /* that member's memory was short already */
+            return aio__failed(AIO_ENOMEM); /* that member's memory was short already */
     }
     group = group_alloc(message == NULL ? "" : message, count);
     if (group == NULL)
-        return NULL;
+        return aio__failed(AIO_ENOMEM);
     for (size_t i = 0; i < count; i++)
         group_add(group, aio_exception_ref(members[i]));
     return group;

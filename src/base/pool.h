@@ -61,6 +61,7 @@ static inline void *aio__pool_alloc(struct aio__pool *pool, size_t size)
 
         if (AIO__LIKELY(slot != NULL)) {
             *list = slot->next;
+            __builtin_prefetch(slot->next); /* or the next one waits for it */
             pool->live++;
             return slot;
         }

@@ -28,6 +28,7 @@ struct aio__thread {
     aio__ctx *context;    /* borrowed: the slot of the running task or handle; NULL: own_context */
     aio__ctx own_context; /* for outside of any; dropped when the thread ends */
     struct aio__stacks *stacks; /* owned by src/task: of generators and greenlets; may be NULL */
+    uint64_t task_number;       /* src/task: the last one that was given to a task */
     unsigned log_fallback;      /* how many runners of this thread own a loop; see log.h */
     bool ends_clean;            /* thread.c: the own_... will be dropped at the thread's end */
 };

@@ -363,7 +363,7 @@ int aio_loop_get_executor_stats(aio_loop *loop, aio_executor_stats *ret_stats)
     loop = aio__loop_or_current(loop);
     if (loop == NULL)
         return AIO_ENOLOOP;
-    if (ret_stats->size < sizeof(*ret_stats))
+    if (ret_stats == NULL || ret_stats->size < sizeof(*ret_stats))
         return aio_raise(AIO_EVALUE, "bad size of executor statistics");
     pool = loop->default_executor;
     if (pool != NULL && pool->executor != NULL)

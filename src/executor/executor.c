@@ -16,6 +16,8 @@
 
 void aio_executor_init(aio_executor *executor, const aio_executor_ops *ops)
 {
+    if (executor == NULL)
+        return;
     executor->ops = ops;
     __atomic_store_n(&executor->refs, 1, __ATOMIC_RELAXED);
 }
@@ -56,7 +58,7 @@ int aio_executor_get_stats(aio_executor *executor, aio_executor_stats *ret_stats
 {
     if (executor == NULL)
         return aio__null_future();
-    if (ret_stats->size < sizeof(*ret_stats))
+    if (ret_stats == NULL || ret_stats->size < sizeof(*ret_stats))
         return aio_raise(AIO_EVALUE, "bad size of executor statistics");
     if (executor->ops->stats == NULL)
         return aio_raise(AIO_ENOTIMPLEMENTED, "%s does not count", executor->ops->name);

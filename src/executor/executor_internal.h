@@ -52,7 +52,8 @@ struct aio_job {
     size_t arg_size;               /* what follows is for other processes: */
     const aio_codec *arg_codec;    /* may be NULL */
     const aio_codec *result_codec; /* may be NULL */
-    void *bytes;                   /* of the result; owned */
+    void *bytes;                   /* of the argument, until it is sent; then of the result */
+    size_t bytes_size;             /* of the argument's */
     void *data;                    /* aio_job_set_data() */
     void (*data_destroy)(void *data);
     _Alignas(16) unsigned char arg[]; /* its own copy, if it has one */
@@ -68,6 +69,14 @@ bool aio__job_run(aio_job *job);
 
 /* End a job with an error, which is kept. Taken. */
 void aio__job_fail(aio_job *job, aio_exception *error);
+
+/* Where codecs are needed, those of a registered function serve for want of others. */
+void aio__use_registered_codecs(const aio_function *function, size_t arg_size,
+                                const aio_codec **arg_codec, const aio_codec **result_codec);
+
+/* An argument as bytes: by its codec, or so many as they are. As aio_job_encode(). */
+int aio__arg_encode(const aio_codec *codec, size_t size, const void *arg, void **ret_bytes,
+                    size_t *ret_size);
 
 /* What submitting says once an executor is shut down: AIO_ERUNTIME raised. */
 int aio__raise_shut_down(void);

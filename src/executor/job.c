@@ -112,7 +112,15 @@ static void cancelled(aio_concurrent_future *fut)
 
 static const struct aio__concurrent_ops job_ops = {.cancelled = cancelled, .dispose = dispose};
 
-/* Where codecs are needed, those of a registered function serve for want of others. */
+void aio__use_registered_codecs(const aio_function *function, size_t arg_size,
+                                const aio_codec **arg_codec, const aio_codec **result_codec)
+{
+    if (*arg_codec == NULL && arg_size == 0)
+        *arg_codec = function->arg_codec;
+    if (*result_codec == NULL)
+        *result_codec = function->result_codec;
+}
+
 static void set_codecs(aio_job *job, const aio_job_options *options)
 {
     const aio_function *function = aio_function_of(job->call.fn);
@@ -122,12 +130,8 @@ static void set_codecs(aio_job *job, const aio_job_options *options)
         job->arg_codec = options->arg_codec;
         job->result_codec = options->result_codec;
     }
-    if (function == NULL)
-        return;
-    if (job->arg_codec == NULL && job->arg_size == 0)
-        job->arg_codec = function->arg_codec;
-    if (job->result_codec == NULL)
-        job->result_codec = function->result_codec;
+    if (function != NULL)
+        aio__use_registered_codecs(function, job->arg_size, &job->arg_codec, &job->result_codec);
 }
 
 static aio_job *job_new(aio_executor *executor, aio_job_fn fn, void *arg,
@@ -150,6 +154,7 @@ static aio_job *job_new(aio_executor *executor, aio_job_fn fn, void *arg,
     job->arg_codec = NULL;
     job->result_codec = NULL;
     job->bytes = NULL;
+    job->bytes_size = 0;
     job->data = NULL;
     job->data_destroy = NULL;
     if (is_remote)
@@ -233,7 +238,8 @@ bool aio__job_run(aio_job *job)
 
 void aio_job_run(aio_job *job)
 {
-    (void)aio__job_run(job);
+    if (job != NULL)
+        (void)aio__job_run(job);
 }
 
 void aio__job_fail(aio_job *job, aio_exception *error)
@@ -249,12 +255,15 @@ void aio_job_fail(aio_job *job, int code)
 {
     aio_exception *error = aio_error_catch(code);
 
-    aio__job_fail(job, error);
+    if (job != NULL)
+        aio__job_fail(job, error);
     aio_exception_unref(error);
 }
 
 void aio_job_finish(aio_job *job, void *value, const aio_type *type)
 {
+    if (job == NULL)
+        return;
     if (claim(job)) {
         aio__call_drop(&job->call);
         (void)aio__concurrent_finish(&job->fut, value, type);
@@ -266,15 +275,19 @@ void aio_job_finish(aio_job *job, void *value, const aio_type *type)
 
 void aio_job_finish_encoded(aio_job *job, void *bytes, size_t size)
 {
-    const aio_codec *codec = job->result_codec;
+    const aio_codec *codec;
     void *value = NULL;
     int err = 0;
 
+    if (job == NULL)
+        return;
+    codec = job->result_codec;
     if (!claim(job)) {
         aio_free(bytes);
         aio_concurrent_future_unref(&job->fut);
         return;
     }
+    aio_free(job->bytes);
     job->bytes = bytes;
     if (codec != NULL)
         err = codec->decode(codec, bytes, size, &value);
@@ -295,22 +308,22 @@ aio_concurrent_future *aio_job_future(aio_job *job)
 
 aio_job_fn aio_job_function(const aio_job *job)
 {
-    return job->call.fn;
+    return job == NULL ? NULL : job->call.fn;
 }
 
 const aio_codec *aio_job_result_codec(const aio_job *job)
 {
-    return job->result_codec;
+    return job == NULL ? NULL : job->result_codec;
 }
 
 const aio_type *aio_job_result_type(const aio_job *job)
 {
-    return job->call.result_type;
+    return job == NULL ? NULL : job->call.result_type;
 }
 
 const aio_codec *aio_job_arg_codec(const aio_job *job)
 {
-    return job->arg_codec;
+    return job == NULL ? NULL : job->arg_codec;
 }
 
 static int copy_bytes(const void *from, size_t size, void **ret_bytes)
@@ -325,33 +338,44 @@ static int copy_bytes(const void *from, size_t size, void **ret_bytes)
     return 0;
 }
 
-int aio_job_encode(aio_job *job, void **ret_bytes, size_t *ret_size)
+int aio__arg_encode(const aio_codec *codec, size_t size, const void *arg, void **ret_bytes,
+                    size_t *ret_size)
 {
-    const aio_codec *codec = job->arg_codec;
-    size_t size = job->arg_size;
     int err;
 
     if (codec != NULL)
-        err = codec->encode(codec, job->call.arg, ret_bytes, &size);
-    else if (size == 0 && job->call.arg != NULL)
-        err = aio_raise(AIO_ETYPE, "an argument cannot be sent to another process: it needs "
-                                   "arg_size or arg_codec");
-    else
-        err = copy_bytes(job->call.arg, size, ret_bytes);
+        return codec->encode(codec, arg, ret_bytes, ret_size);
+    if (size == 0 && arg != NULL)
+        return aio_raise(AIO_ETYPE, "an argument cannot be sent to another process: it needs "
+                                    "arg_size or arg_codec");
+    err = copy_bytes(arg, size, ret_bytes);
+    if (err == 0)
+        *ret_size = size;
+    return err;
+}
+
+int aio_job_encode(aio_job *job, void **ret_bytes, size_t *ret_size)
+{
+    int err;
+
+    if (job == NULL || ret_bytes == NULL || ret_size == NULL)
+        return aio_raise(AIO_EVALUE, "a job and a place for its bytes are needed");
+    err = aio__arg_encode(job->arg_codec, job->arg_size, job->call.arg, ret_bytes, ret_size);
     if (err < 0)
         return err;
-    *ret_size = size;
     aio__call_drop(&job->call);
     return 0;
 }
 
 void aio_job_set_data(aio_job *job, void *data, void (*destroy)(void *data))
 {
+    if (job == NULL)
+        return;
     job->data = data;
     job->data_destroy = destroy;
 }
 
 void *aio_job_data(const aio_job *job)
 {
-    return job->data;
+    return job == NULL ? NULL : job->data;
 }

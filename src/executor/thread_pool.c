@@ -12,7 +12,6 @@
  *   - A thread that ends moves itself from workers to ended, where it waits to be joined; or, once
  *     nobody can do that any more (orphaned), detaches itself.
  *   - The memory goes with whoever is last: destroy(), or the last thread of an orphaned pool.
- *   - The lock of a future may be taken with the pool's held, never the other way round.
  *
  * After a fork the child has none of the threads, and perhaps a lock that one of them held: there
  * the pool does nothing any more.
@@ -21,7 +20,7 @@
  */
 #include "base/error.h"
 #include "base/log.h"
-#include "executor/executor_internal.h"
+#include "executor/backlog.h"
 #include "future/future_internal.h"
 
 #include <aio/memory.h>
@@ -32,24 +31,19 @@
 
 struct pool {
     aio_executor executor;
-    unsigned generation; /* of the process that has the threads */
-    pthread_mutex_t lock;
-    pthread_cond_t work;    /* there is a job, or no more will come */
-    pthread_cond_t changed; /* a thread has ended, or was joined */
-    struct aio__list queue; /* jobs */
+    unsigned generation;         /* of the process that has the threads */
+    struct aio__backlog backlog; /* and the lock */
+    pthread_cond_t work;         /* there is a job, or no more will come */
+    pthread_cond_t changed;      /* a thread has ended, or was joined */
     struct aio__list workers;
     struct aio__list ended; /* workers to be joined */
     size_t max_threads;
     size_t threads; /* in workers */
     size_t to_join; /* threads whose end somebody might wait for: in workers, ended or between */
     size_t idle;
-    size_t queued;
-    size_t running;
+    bool is_waking; /* a thread was woken for the queue, and has not looked yet */
     unsigned last_number;
-    uint64_t submitted, completed, cancelled;
-    bool is_shut;
     bool is_orphaned;
-    aio_exception *broken; /* what an initializer did to it; NULL: nothing */
     int (*initializer)(void *arg);
     void *initarg;
     size_t stack_size;
@@ -90,41 +84,20 @@ static void set_name(const struct worker *worker)
     (void)pthread_setname_np(pthread_self(), name);
 }
 
-static aio_job *take(struct pool *pool)
-{
-    struct aio__list *link = aio__list_first(&pool->queue);
-
-    if (link == NULL)
-        return NULL;
-    aio__list_remove(link);
-    pool->queued--;
-    return aio__job_of(link);
-}
-
-/* An initializer has failed: nothing can run here any more. Gives up the lock for a while. */
+/* An initializer has failed: nothing can run here any more. */
 static void break_pool(struct pool *pool, int code)
 {
     aio_exception *cause = aio_error_catch(code);
     aio_exception *broken;
-    aio_job *job;
 
     aio__log(AIO_LOG_ERROR, "Exception in initializer: %s: %s", aio_error_name(code),
              aio_exception_message(cause) != NULL ? aio_exception_message(cause)
                                                   : aio_strerror(code));
-    code = aio_raise_from(cause, AIO_EBROKENEXECUTOR,
+    code = aio_raise_from(cause, AIO_EBROKENTHREADPOOL,
                           "A thread initializer failed, the thread pool is not usable anymore");
     aio_exception_unref(cause);
     broken = aio_error_catch(code);
-    (void)pthread_mutex_lock(&pool->lock);
-    if (pool->broken == NULL)
-        pool->broken = aio_exception_ref(broken);
-    while ((job = take(pool)) != NULL) {
-        pool->completed++;
-        (void)pthread_mutex_unlock(&pool->lock);
-        aio__job_fail(job, broken);
-        (void)pthread_mutex_lock(&pool->lock);
-    }
-    (void)pthread_mutex_unlock(&pool->lock);
+    aio__backlog_break(&pool->backlog, broken);
     aio_exception_unref(broken);
 }
 
@@ -140,12 +113,25 @@ static bool initialize(struct worker *worker)
     break_pool(pool, code);
     worker->first = NULL;
     if (first != NULL) {
-        (void)pthread_mutex_lock(&pool->lock);
-        pool->completed++;
-        (void)pthread_mutex_unlock(&pool->lock);
-        aio__job_fail(first, pool->broken);
+        (void)pthread_mutex_lock(&pool->backlog.lock);
+        pool->backlog.completed++;
+        (void)pthread_mutex_unlock(&pool->backlog.lock);
+        aio__job_fail(first, pool->backlog.broken);
     }
     return false;
+}
+
+/*
+ * Wake a thread if there is a job for one, with the lock held. One at a time: who is woken wakes
+ * the next before it begins. Threads that work off short jobs one after the other then find the
+ * next one without anybody being woken for it, which costs more than such a job.
+ */
+static void wake_one(struct pool *pool)
+{
+    if (pool->is_waking || pool->backlog.queued == 0 || pool->idle == 0)
+        return;
+    pool->is_waking = true;
+    (void)pthread_cond_signal(&pool->work);
 }
 
 /* The next job, with the lock held; NULL: there will be none. */
@@ -156,12 +142,15 @@ static aio_job *next_job(struct worker *worker)
 
     worker->first = NULL;
     while (job == NULL) {
-        job = take(pool);
-        if (job != NULL || pool->is_shut)
+        job = aio__backlog_take(&pool->backlog);
+        if (job != NULL || pool->backlog.is_shut)
             return job;
         pool->idle++;
-        (void)pthread_cond_wait(&pool->work, &pool->lock);
+        (void)pthread_cond_wait(&pool->work, &pool->backlog.lock);
         pool->idle--;
+        pool->is_waking = false;
+        job = aio__backlog_take(&pool->backlog);
+        wake_one(pool);
     }
     return job;
 }
@@ -174,22 +163,21 @@ static void work_off(struct worker *worker)
     while ((job = next_job(worker)) != NULL) {
         bool ran;
 
-        pool->running++;
-        (void)pthread_mutex_unlock(&pool->lock);
+        pool->backlog.running++;
+        (void)pthread_mutex_unlock(&pool->backlog.lock);
         ran = aio__job_run(job);
-        (void)pthread_mutex_lock(&pool->lock);
-        pool->running--;
-        pool->completed += ran;
-        pool->cancelled += !ran;
+        (void)pthread_mutex_lock(&pool->backlog.lock);
+        pool->backlog.running--;
+        pool->backlog.completed += ran;
+        pool->backlog.cancelled += !ran;
     }
 }
 
 static void free_pool(struct pool *pool)
 {
-    aio_exception_unref(pool->broken);
     (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_cond_destroy(&pool->work);
-    (void)pthread_mutex_destroy(&pool->lock);
+    aio__backlog_destroy(&pool->backlog);
     aio_free(pool);
 }
 
@@ -210,7 +198,7 @@ static void leave(struct worker *worker)
         aio__list_append(&pool->ended, &worker->link);
         (void)pthread_cond_broadcast(&pool->changed);
     }
-    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     if (is_orphaned && is_last)
         free_pool(pool);
 }
@@ -221,11 +209,11 @@ static void *work(void *arg)
     bool is_ready;
 
     /* Who started us holds the lock until all that concerns us is in its place. */
-    (void)pthread_mutex_lock(&worker->pool->lock);
-    (void)pthread_mutex_unlock(&worker->pool->lock);
+    (void)pthread_mutex_lock(&worker->pool->backlog.lock);
+    (void)pthread_mutex_unlock(&worker->pool->backlog.lock);
     set_name(worker);
     is_ready = initialize(worker);
-    (void)pthread_mutex_lock(&worker->pool->lock);
+    (void)pthread_mutex_lock(&worker->pool->backlog.lock);
     if (is_ready)
         work_off(worker);
     leave(worker);
@@ -273,12 +261,6 @@ static int start_worker(struct pool *pool, struct worker **ret_worker)
     return 0;
 }
 
-static void enqueue(struct pool *pool, aio_job *job)
-{
-    aio__list_append(&pool->queue, &job->link);
-    pool->queued++;
-}
-
 /* Without a thread it is no loss if there is none to be had for this job, as long as there are
  * others. With the lock held. */
 static int place(struct pool *pool, aio_job *job)
@@ -286,21 +268,21 @@ static int place(struct pool *pool, aio_job *job)
     struct worker *worker;
     int err;
 
-    if (pool->queued < pool->idle) {
-        enqueue(pool, job);
-        (void)pthread_cond_signal(&pool->work);
+    if (pool->backlog.queued < pool->idle) {
+        aio__backlog_add(&pool->backlog, job);
+        wake_one(pool);
         return 0;
     }
     if (pool->threads == pool->max_threads) {
-        enqueue(pool, job);
+        aio__backlog_add(&pool->backlog, job);
         return 0;
     }
     err = start_worker(pool, &worker);
     if (err < 0 && pool->threads == 0)
         return err;
-    enqueue(pool, job);
+    aio__backlog_add(&pool->backlog, job);
     if (err == 0) {
-        worker->first = take(pool);
+        worker->first = aio__backlog_take(&pool->backlog);
         (void)aio_concurrent_future_set_running_or_notify_cancel(&worker->first->fut);
     }
     return 0;
@@ -312,55 +294,25 @@ static int submit(aio_executor *executor, aio_job *job)
     int err;
 
     if (is_of_another_process(pool))
-        return aio_raise(AIO_EBROKENEXECUTOR, "the pool's threads stayed in the parent process");
-    (void)pthread_mutex_lock(&pool->lock);
-    if (pool->broken != NULL)
-        err = aio_raise_exception(pool->broken);
-    else if (pool->is_shut)
-        err = aio__raise_shut_down();
-    else
+        return aio_raise(AIO_EBROKENTHREADPOOL, "the pool's threads stayed in the parent process");
+    (void)pthread_mutex_lock(&pool->backlog.lock);
+    err = aio__backlog_admit(&pool->backlog);
+    if (err == 0)
         err = place(pool, job);
-    pool->submitted += err == 0;
-    (void)pthread_mutex_unlock(&pool->lock);
+    pool->backlog.submitted += err == 0;
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     return err;
 }
 
 static void job_was_cancelled(aio_executor *executor, aio_job *job)
 {
     struct pool *pool = pool_of(executor);
-    bool was_queued;
 
-    if (is_of_another_process(pool))
-        return;
-    (void)pthread_mutex_lock(&pool->lock);
-    was_queued = !aio__list_empty(&job->link);
-    if (was_queued) {
-        aio__list_remove(&job->link);
-        pool->queued--;
-        pool->cancelled++;
-    }
-    (void)pthread_mutex_unlock(&pool->lock);
-    if (was_queued)
-        aio_concurrent_future_unref(&job->fut);
+    if (!is_of_another_process(pool))
+        aio__backlog_drop(&pool->backlog, job);
 }
 
 /* --- the end --------------------------------------------------------------------------- */
-
-/* One by one: callbacks of what is cancelled may use the pool. */
-static void cancel_queue(struct pool *pool)
-{
-    aio_job *job;
-
-    (void)pthread_mutex_lock(&pool->lock);
-    while ((job = take(pool)) != NULL) {
-        pool->cancelled++;
-        (void)pthread_mutex_unlock(&pool->lock);
-        (void)aio_concurrent_future_cancel(&job->fut);
-        aio_concurrent_future_unref(&job->fut);
-        (void)pthread_mutex_lock(&pool->lock);
-    }
-    (void)pthread_mutex_unlock(&pool->lock);
-}
 
 static bool is_own_thread(const struct pool *pool)
 {
@@ -376,10 +328,10 @@ static void join_one(struct pool *pool, struct aio__list *link)
     struct worker *worker = aio__container_of(link, struct worker, link);
 
     aio__list_remove(link);
-    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     (void)pthread_join(worker->thread, NULL);
     aio_free(worker);
-    (void)pthread_mutex_lock(&pool->lock);
+    (void)pthread_mutex_lock(&pool->backlog.lock);
     pool->to_join--;
     (void)pthread_cond_broadcast(&pool->changed);
 }
@@ -398,8 +350,9 @@ static int join_all(struct pool *pool, const struct timespec *deadline)
         }
         if (err != 0)
             return AIO_ETIMEDOUT;
-        err = deadline == NULL ? pthread_cond_wait(&pool->changed, &pool->lock)
-                               : pthread_cond_timedwait(&pool->changed, &pool->lock, deadline);
+        err = deadline == NULL
+                  ? pthread_cond_wait(&pool->changed, &pool->backlog.lock)
+                  : pthread_cond_timedwait(&pool->changed, &pool->backlog.lock, deadline);
     }
     return 0;
 }
@@ -414,20 +367,20 @@ static int shut_down(aio_executor *executor, double timeout, bool cancel_futures
     if (is_of_another_process(pool))
         return 0;
     has_deadline = aio__monotonic_deadline(timeout, &deadline);
-    (void)pthread_mutex_lock(&pool->lock);
-    pool->is_shut = true;
+    (void)pthread_mutex_lock(&pool->backlog.lock);
+    pool->backlog.is_shut = true;
     (void)pthread_cond_broadcast(&pool->work);
-    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     if (cancel_futures)
-        cancel_queue(pool);
+        aio__backlog_cancel(&pool->backlog);
     if (timeout <= 0)
         return 0;
-    (void)pthread_mutex_lock(&pool->lock);
+    (void)pthread_mutex_lock(&pool->backlog.lock);
     if (is_own_thread(pool))
         err = aio_raise(AIO_ERUNTIME, "a job cannot wait for the end of its own pool");
     else
         err = join_all(pool, has_deadline ? &deadline : NULL);
-    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     return err;
 }
 
@@ -441,14 +394,14 @@ static void destroy(aio_executor *executor)
 
     if (is_of_another_process(pool))
         return;
-    (void)pthread_mutex_lock(&pool->lock);
-    pool->is_shut = true;
+    (void)pthread_mutex_lock(&pool->backlog.lock);
+    pool->backlog.is_shut = true;
     (void)pthread_cond_broadcast(&pool->work);
     while ((link = aio__list_first(&pool->ended)) != NULL)
         join_one(pool, link);
     pool->is_orphaned = true;
     is_last = pool->threads == 0;
-    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
     if (is_last)
         free_pool(pool);
 }
@@ -460,15 +413,11 @@ static void count(aio_executor *executor, aio_executor_stats *stats)
     stats->max_workers = pool->max_threads;
     if (is_of_another_process(pool))
         return;
-    (void)pthread_mutex_lock(&pool->lock);
+    (void)pthread_mutex_lock(&pool->backlog.lock);
     stats->workers = pool->threads;
-    stats->running = pool->running;
-    stats->idle = pool->threads - pool->running;
-    stats->queued = pool->queued;
-    stats->submitted = pool->submitted;
-    stats->completed = pool->completed;
-    stats->cancelled = pool->cancelled;
-    (void)pthread_mutex_unlock(&pool->lock);
+    aio__backlog_count(&pool->backlog, stats);
+    stats->idle = stats->workers - stats->running;
+    (void)pthread_mutex_unlock(&pool->backlog.lock);
 }
 
 /* --- making one ------------------------------------------------------------------------ */
@@ -496,7 +445,7 @@ static int init_locks(struct pool *pool)
     if (err == 0)
         err = pthread_cond_init(&pool->work, NULL);
     if (err == 0)
-        err = pthread_mutex_init(&pool->lock, NULL);
+        return aio__backlog_init(&pool->backlog);
     return -err;
 }
 
@@ -532,7 +481,6 @@ aio_executor *aio_thread_pool_new(const aio_thread_pool_options *options)
     }
     aio_executor_init(&pool->executor, &pool_ops);
     pool->generation = aio__process_generation();
-    aio__list_init(&pool->queue);
     aio__list_init(&pool->workers);
     aio__list_init(&pool->ended);
     pool->max_threads = options->max_workers != 0 ? options->max_workers : aio__default_threads();

@@ -69,6 +69,7 @@ struct aio__fiber_pool_options {
     size_t stack_size; /* of fibers taken with size 0; rounded up as there; 0: 64 KiB */
     size_t idle_bytes; /* stack bytes that idle fibers may keep resident; 0: 4 MiB */
     bool measure;      /* paint stacks, every page of them, for aio__fiber_high_water() */
+    bool trimmed_late; /* idle_bytes counts when the owner calls aio__fiber_pool_trim() */
 };
 
 /*
@@ -93,6 +94,11 @@ struct aio__fiber_pool_stats {
 };
 void aio__fiber_pool_stats(const struct aio__fiber_pool *pool,
                            struct aio__fiber_pool_stats *ret_stats);
+
+/* Whether idle stacks keep more memory than they may, or address space that is not needed. */
+bool aio__fiber_pool_is_over(const struct aio__fiber_pool *pool);
+/* Give that back to the system. */
+void aio__fiber_pool_trim(struct aio__fiber_pool *pool);
 
 /*
  * Take a fiber that will run fn when it is first switched to. The most recently

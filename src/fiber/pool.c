@@ -4,7 +4,9 @@
  *
  * The fiber given back last is taken first: its stack is in the caches, and a million
  * short tasks need a handful. What was idle longest goes first when idle stacks keep
- * more memory than they may: the fiber ends, its pages go back, its slot is free.
+ * more memory than they may: the fiber ends, its pages go back, its slot is free. Who can
+ * tell when it has nothing better to do says so, and does not pay for it fiber by fiber:
+ * what becomes idle was in use, so that waiting takes no more memory than there was.
  *
  * Invariants
  *   - A fiber is idle exactly while it is in the list of its size class.
@@ -84,6 +86,7 @@ int aio__fiber_pool_new(const struct aio__fiber_pool_options *options,
     pool->least_size = LEAST_ROOM + signal_frame_size() + AIO__SLOT_OVERHEAD + pool->page;
     pool->idle_limit = want->idle_bytes != 0 ? want->idle_bytes : IDLE_LIMIT;
     pool->measure = want->measure;
+    pool->trimmed_late = want->trimmed_late;
     for (int shift = AIO__LEAST_SHIFT; shift <= AIO__MOST_SHIFT; shift++) {
         struct aio__size_class *class = &pool->classes[shift - AIO__LEAST_SHIFT];
 
@@ -218,15 +221,14 @@ int aio__fiber_take(struct aio__fiber_pool *pool, size_t stack_size, aio__fiber_
     return 0;
 }
 
-/* End an idle fiber. Its slot is free at once, its pages when the run is flushed. */
-static void retire(struct aio__fiber *fiber, struct aio__slot_run *run)
+/* End an idle fiber. Its slot is free at once, its pages when the slab is cleaned. */
+static void retire(struct aio__fiber *fiber)
 {
     struct aio__slab *slab = fiber->slab;
     uint32_t slot = fiber->slot;
 
     idle_remove(fiber);
     aio__fiber_end(fiber);
-    aio__slot_run_add(run, slab, slot);
     aio__slot_give(slab, slot);
 }
 
@@ -271,13 +273,13 @@ static bool is_vacant(const struct aio__slab *slab, size_t slots)
 }
 
 /* End the fibers of a slab, which are all idle. The running one stays. */
-static void vacate(struct aio__slab *slab, struct aio__slot_run *run)
+static void vacate(struct aio__slab *slab)
 {
     for (uint32_t slot = 0; slot < slab->fresh; slot++) {
         struct aio__fiber *fiber = aio__slot_fiber(slab, slot);
 
         if (slab->slots[slot].made && !aio__fiber_is_running(fiber))
-            retire(fiber, run);
+            retire(fiber);
     }
 }
 
@@ -285,7 +287,7 @@ static void vacate(struct aio__slab *slab, struct aio__slot_run *run)
  * After a great many tasks have ended, some idle fibers may be left on every slab and
  * keep it mapped, page tables and all. The newest slabs are the largest.
  */
-static void vacate_slabs(struct aio__space *space, struct aio__slot_run *run)
+static void vacate_slabs(struct aio__space *space)
 {
     struct aio__list *node = space->open.prev;
     size_t left = space->slots;
@@ -295,7 +297,7 @@ static void vacate_slabs(struct aio__space *space, struct aio__slot_run *run)
 
         node = node->prev;
         if (is_vacant(slab, left)) {
-            vacate(slab, run);
+            vacate(slab);
             left -= slab->count;
         }
     }
@@ -309,40 +311,52 @@ static void vacate_slabs(struct aio__space *space, struct aio__slot_run *run)
 static void note_vacant(struct aio__fiber_pool *pool, struct aio__slab *slab)
 {
     struct aio__slab *earlier = pool->vacant;
-    struct aio__slot_run run = {NULL, NULL};
 
     pool->vacant = is_vacant(slab, slab->space->slots) ? slab : NULL;
     if (earlier == NULL || !is_vacant(earlier, earlier->space->slots))
         return;
-    vacate(earlier, &run);
-    aio__slot_run_flush(&run);
-    if (earlier->made > 0)
+    vacate(earlier);
+    if (earlier->made > 0) {
+        aio__slab_clean(earlier);
         return;
+    }
     if (pool->vacant == earlier)
         pool->vacant = NULL;
     aio__space_shrink(earlier->space);
 }
 
-/* Bring what idle stacks keep below the limit, with some distance, so that the cost of
- * coming here is shared by many. */
-static void trim(struct aio__fiber_pool *pool)
+/* Slabs that can go take their pages with them; the others' are given back one run of
+ * neighbours after the other. */
+static void release_memory(struct aio__space *space)
+{
+    aio__space_shrink(space);
+    AIO__LIST_FOREACH (node, &space->open)
+        aio__slab_clean(aio__container_of(node, struct aio__slab, link));
+}
+
+void aio__fiber_pool_trim(struct aio__fiber_pool *pool)
 {
     size_t goal = pool->idle_limit - pool->idle_limit / 4;
-    struct aio__slot_run run = {NULL, NULL};
 
+    if (pool->vacant != NULL && is_vacant(pool->vacant, pool->vacant->space->slots))
+        vacate(pool->vacant);
+    pool->vacant = NULL;
     while (pool->idle_resident > goal) {
         struct aio__fiber *victim = choose_victim(pool);
 
         if (victim == NULL)
             break;
-        retire(victim, &run);
+        retire(victim);
     }
-    for (size_t i = 0; i < sizeof(pool->classes) / sizeof(pool->classes[0]); i++)
-        vacate_slabs(&pool->classes[i].space, &run);
-    aio__slot_run_flush(&run);
-    pool->vacant = NULL;
-    for (size_t i = 0; i < sizeof(pool->classes) / sizeof(pool->classes[0]); i++)
-        aio__space_shrink(&pool->classes[i].space);
+    for (size_t i = 0; i < sizeof(pool->classes) / sizeof(pool->classes[0]); i++) {
+        vacate_slabs(&pool->classes[i].space);
+        release_memory(&pool->classes[i].space);
+    }
+}
+
+bool aio__fiber_pool_is_over(const struct aio__fiber_pool *pool)
+{
+    return pool->idle_resident > pool->idle_limit || pool->vacant != NULL;
 }
 
 void aio__fiber_give(struct aio__fiber *fiber)
@@ -357,10 +371,14 @@ void aio__fiber_give(struct aio__fiber *fiber)
     else
         aio__fiber_count_pages(fiber);
     idle_add(fiber);
-    if (AIO__UNLIKELY(pool->idle_resident > pool->idle_limit))
-        trim(pool);
-    else if (slab->idle == slab->made || pool->vacant != NULL)
+    if (pool->trimmed_late) {
+        if (AIO__UNLIKELY(slab->idle == slab->made) && is_vacant(slab, slab->space->slots))
+            pool->vacant = slab;
+    } else if (AIO__UNLIKELY(pool->idle_resident > pool->idle_limit)) {
+        aio__fiber_pool_trim(pool);
+    } else if (slab->idle == slab->made || pool->vacant != NULL) {
         note_vacant(pool, slab);
+    }
 }
 
 void aio__fiber_abandon(struct aio__fiber *fiber)

@@ -30,6 +30,7 @@ struct aio__fiber_pool {
     size_t high_water;        /* of the fibers given back so far; only if measured */
     struct aio__slab *vacant; /* perhaps only idle fibers, and dispensable; see pool.c */
     bool measure;
+    bool trimmed_late; /* by aio__fiber_pool_trim() alone */
     struct aio__size_class classes[AIO__MOST_SHIFT - AIO__LEAST_SHIFT + 1];
 };
 

@@ -202,6 +202,10 @@ int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32
     if (slot->guard == AIO__GUARD_NONE)
         install_guard(slab, index);
 
+    if (slot->dirty) {
+        slot->dirty = false;
+        slab->dirty--;
+    }
     slot->made = true;
     slab->made++;
     space->made++;
@@ -226,6 +230,8 @@ void aio__slot_give(struct aio__slab *slab, uint32_t index)
         aio__list_prepend(&space->open, &slab->link);
     }
     slot->made = false;
+    slot->dirty = true;
+    slab->dirty++;
     slot->next = slab->free;
     slab->free = index;
     slab->made--;
@@ -252,28 +258,33 @@ struct aio__fiber *aio__slot_fiber(const struct aio__slab *slab, uint32_t slot)
     return (struct aio__fiber *)(void *)(aio__slot_base(slab, slot + 1) - whole_lines);
 }
 
-void aio__slot_run_flush(struct aio__slot_run *run)
+/* Locked pages refuse, and whoever locked them wants them to stay. */
+static void release_pages(struct aio__slab *slab, uint32_t from, uint32_t to)
 {
-    /* Locked pages refuse, and whoever locked them wants them to stay. */
-    if (run->low != NULL)
-        (void)madvise(run->low, (size_t)(run->high - run->low), MADV_DONTNEED);
-    run->low = NULL;
-    run->high = NULL;
+    char *low = aio__slot_base(slab, from);
+
+    (void)madvise(low, (size_t)(aio__slot_base(slab, to) - low), MADV_DONTNEED);
 }
 
-void aio__slot_run_add(struct aio__slot_run *run, const struct aio__slab *slab, uint32_t slot)
+void aio__slab_clean(struct aio__slab *slab)
 {
-    char *low = aio__slot_base(slab, slot);
-    char *high = low + slab->space->size;
+    uint32_t from = 0;
 
-    if (run->low == high) {
-        run->low = low;
-    } else if (run->high == low) {
-        run->high = high;
-    } else {
-        aio__slot_run_flush(run);
-        run->low = low;
-        run->high = high;
+    /* Clean slots between dirty ones cost nothing, and save a call. */
+    for (uint32_t slot = 0; slab->dirty > 0; slot++) {
+        bool any = false;
+
+        while (slot < slab->fresh && !slab->slots[slot].made) {
+            if (slab->slots[slot].dirty) {
+                slab->slots[slot].dirty = false;
+                slab->dirty--;
+                any = true;
+            }
+            slot++;
+        }
+        if (any)
+            release_pages(slab, from, slot);
+        from = slot + 1;
     }
 }
 

@@ -45,6 +45,7 @@ struct aio__space {
 struct aio__slot {
     uint32_t next; /* while free: the next free one, or AIO__NO_SLOT */
     bool made;     /* taken: a fiber lies in it */
+    bool dirty;    /* given back, and its pages may still be there */
     uint8_t guard; /* enum aio__guard; stays when it is given back */
 };
 
@@ -60,6 +61,7 @@ struct aio__slab {
     uint32_t free;          /* head of those given back */
     uint32_t made;          /* taken now */
     uint32_t idle;          /* of these, fibers waiting in the pool; kept by pool.c */
+    uint32_t dirty;         /* slots given back since the slab was cleaned */
     uint32_t protected_all; /* guards that hold mappings */
     struct aio__slot slots[];
 };
@@ -73,7 +75,7 @@ void aio__space_unmap(struct aio__space *space);
 /* Take a slot, with its guard installed if one could be. 0 or AIO_ENOMEM. */
 int aio__slot_take(struct aio__space *space, struct aio__slab **ret_slab, uint32_t *ret_slot);
 
-/* Give a slot back. Its pages stay as they are: see struct aio__slot_run. */
+/* Give a slot back. Its pages stay until the slab is cleaned. */
 void aio__slot_give(struct aio__slab *slab, uint32_t index);
 
 /* Less address space than this is not worth unmapping. */
@@ -107,16 +109,8 @@ static inline char *aio__slot_low(const struct aio__slab *slab, uint32_t slot)
 /* Where the fiber of a slot lies. */
 struct aio__fiber *aio__slot_fiber(const struct aio__slab *slab, uint32_t slot);
 
-/*
- * Neighbouring slots whose pages go back to the system in one call. Start with all
- * zero; flush before any of the slots is taken again or unmapped.
- */
-struct aio__slot_run {
-    char *low;
-    char *high;
-};
-void aio__slot_run_add(struct aio__slot_run *run, const struct aio__slab *slab, uint32_t slot);
-void aio__slot_run_flush(struct aio__slot_run *run);
+/* Give the pages of slots that were given back to the system: neighbours in one call. */
+void aio__slab_clean(struct aio__slab *slab);
 
 /*
  * Find the taken slot whose guard an address lies in, among all slabs of the process.

@@ -50,6 +50,8 @@ static size_t drop_duplicates(struct watched *watched, size_t count)
 static int collect(aio_concurrent_future *const *futs, size_t count, struct watched *ret_watched,
                    size_t *ret_distinct)
 {
+    if (futs == NULL && count != 0)
+        return aio_raise(AIO_ETYPE, "an array of futures is required, not NULL");
     for (size_t i = 0; i < count; i++) {
         if (futs[i] == NULL)
             return aio__null_future();
@@ -229,6 +231,7 @@ int aio_concurrent_as_completed_next(aio_concurrent_as_completed *it,
     if (fut == NULL)
         return aio_raise(AIO_ETIMEDOUT, "%zu (of %zu) futures unfinished", it->count - it->given,
                          it->count);
-    *ret_fut = fut;
+    if (ret_fut != NULL)
+        *ret_fut = fut;
     return 0;
 }

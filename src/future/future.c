@@ -72,6 +72,15 @@ static void report_unretrieved(aio_future *fut)
 
 static void free_callbacks(aio_future *fut);
 
+/* What others have noted about it. */
+static void forget_notes(aio_future *fut)
+{
+    if (fut->flags & AIO__FUTURE_TRACED)
+        aio__origin_forget(fut->loop, fut);
+    if (fut->flags & AIO__FUTURE_AWAITED)
+        aio__awaited_forget(fut);
+}
+
 void aio__future_free(aio_future *fut)
 {
     const struct aio__future_ops *ops = fut->ops;
@@ -87,8 +96,8 @@ void aio__future_free(aio_future *fut)
         aio_exception_unref(fut->error);
     else if (fut->value != NULL && fut->type != NULL && fut->type->destroy != NULL)
         fut->type->destroy(fut->value);
-    if (AIO__UNLIKELY(fut->flags & AIO__FUTURE_TRACED))
-        aio__origin_forget(fut->loop, fut);
+    if (AIO__UNLIKELY(fut->flags & (AIO__FUTURE_TRACED | AIO__FUTURE_AWAITED)))
+        forget_notes(fut);
     if (ops->dispose != NULL)
         ops->dispose(fut);
     if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
@@ -155,7 +164,8 @@ static void drop_done(struct aio__done *done, aio_future *fut)
     free_done(done, fut);
 }
 
-static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
+/* `context` is shared with the caller; NULL: a copy of the current one. */
+static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own, aio_context *context)
 {
     struct aio__done *done = &fut->first;
 
@@ -171,7 +181,7 @@ static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
         done->step.fn = run_own_done;
     } else {
         done->call.ready.run = run_user_done;
-        done->call.context = aio__ctx_capture();
+        done->call.context = context != NULL ? aio__ctx_share(context) : aio__ctx_capture();
     }
     done->fut = fut;
     done->fn = fn;
@@ -188,10 +198,16 @@ static int add_done(aio_future *fut, aio_done_fn fn, void *arg, bool own)
 
 int aio__future_add_step(aio_future *fut, aio_done_fn fn, void *arg)
 {
-    return add_done(fut, fn, arg, true);
+    return add_done(fut, fn, arg, true, NULL);
 }
 
 int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
+{
+    return aio_future_add_done_callback_in(fut, NULL, fn, arg);
+}
+
+int aio_future_add_done_callback_in(aio_future *fut, aio_context *context, aio_done_fn fn,
+                                    void *arg)
 {
     int err;
 
@@ -204,7 +220,7 @@ int aio_future_add_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
     if (fut->loop->closed)
         return aio_raise(AIO_ECLOSED, "Event loop is closed");
     err = aio__loop_check_thread(fut->loop);
-    return err < 0 ? err : add_done(fut, fn, arg, false);
+    return err < 0 ? err : add_done(fut, fn, arg, false, context);
 }
 
 size_t aio_future_remove_done_callback(aio_future *fut, aio_done_fn fn, void *arg)
@@ -254,6 +270,24 @@ void aio__future_remove_waiter(aio_future *fut, struct aio__ready *node)
     before->next = node->next;
     if (fut->last == node)
         fut->last = before;
+}
+
+void aio__future_each_waiter(const aio_future *fut, struct aio__waiter_visitor *visitor)
+{
+    struct aio__ready *node = fut->last;
+
+    if (node == NULL)
+        return;
+    do {
+        struct aio__done *done;
+
+        node = node->next;
+        done = done_of(node);
+        if (done == NULL)
+            visitor->strand(visitor, aio__container_of(node, struct aio__strand, ready));
+        else if (node->run == aio__run_inline)
+            visitor->step(visitor, done->fn, done->arg);
+    } while (node != fut->last);
 }
 
 /* A pending future goes: nobody will call these. Strands hold what they wait for. */
@@ -445,6 +479,11 @@ bool aio_future_cancel(aio_future *fut, const char *message)
 bool aio_future_is_task(const aio_future *fut)
 {
     return fut != NULL && fut->ops->is_task && fut->loop != NULL;
+}
+
+bool aio_isfuture(const aio_future *fut)
+{
+    return fut != NULL && fut->loop != NULL;
 }
 
 bool aio_future_done(const aio_future *fut)

@@ -31,6 +31,7 @@ enum {
     AIO__FUTURE_FIRST_USED = 8, /* the embedded callback is in the chain or queued */
     AIO__FUTURE_MARKED = 16,    /* seen already, by who looks for duplicates */
     AIO__FUTURE_TRACED = 32,    /* the loop knows where it was made: debug mode */
+    AIO__FUTURE_AWAITED = 64,   /* it stands in records of who awaits whom: awaited.c */
 };
 
 /* kind_flags: this one means the same for all kinds, the others are the kind's. */
@@ -134,6 +135,19 @@ static inline void aio__future_add_waiter(aio_future *fut, struct aio__ready *no
 
 /* Take a strand out of that line, if it is in it: it will not be woken any more. */
 void aio__future_remove_waiter(aio_future *fut, struct aio__ready *node);
+
+/* For those who look, and change nothing: called for each who waits, first come first. */
+struct aio__waiter_visitor {
+    void (*strand)(struct aio__waiter_visitor *self, struct aio__strand *strand);
+    void (*step)(struct aio__waiter_visitor *self, aio_done_fn fn, void *arg); /* the library's */
+};
+void aio__future_each_waiter(const aio_future *fut, struct aio__waiter_visitor *visitor);
+
+/* awaited.c: call for each that was recorded to await a future; it changes no record. */
+void aio__awaited_each(const aio_future *fut, void (*call)(aio_future *waiter, void *arg),
+                       void *arg);
+/* A future that stands in records goes. */
+void aio__awaited_forget(const aio_future *fut);
 
 /*
  * A done callback of the library's own: runs on any stack, does little, and may be given to

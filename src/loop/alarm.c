@@ -10,9 +10,9 @@
  * it is set for. An alarm whose timer was cancelled meanwhile rings for nothing, once.
  *
  * It does not ring again so soon that timers by the thousand would each cost a way into the
- * kernel and back: those that are due within LEAST_GAP_NS of the last that were ring together. A
- * timer by itself is on time; the others are late by a tenth of a millisecond at most, which is
- * a tenth of what libuv's timers can tell apart.
+ * kernel and back: those that are due within a gap from the last that were ring together. A timer
+ * by itself is on time; the others are late by a tenth of a millisecond at most, or by half of one
+ * behind a crowd: libuv's timers, and asyncio's, tell whole ones apart.
  */
 #include "loop/loop_internal.h"
 
@@ -23,7 +23,7 @@
 
 enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 
-enum { LEAST_GAP_NS = 100000 };
+enum { GAP_NS = 100000, CROWD_GAP_NS = 500000, CROWD = 32 /* timers that were due at once */ };
 
 #ifdef __linux__
 
@@ -115,11 +115,12 @@ static void set_timer(aio_loop *loop, uint64_t when_ns)
 void aio__alarm_set(aio_loop *loop)
 {
     uint64_t when_ns = loop->timers.first_key;
+    uint64_t earliest_ns = loop->timers_ran_ns + (loop->timers_ran < CROWD ? GAP_NS : CROWD_GAP_NS);
 
     if (loop->is_virtual)
         return;
-    if (when_ns < loop->timers_ran_ns + LEAST_GAP_NS)
-        when_ns = loop->timers_ran_ns + LEAST_GAP_NS;
+    if (when_ns < earliest_ns)
+        when_ns = earliest_ns;
     if (when_ns >= loop->alarm_ns && !loop->alarm_rang)
         return;
     loop->alarm_rang = false;
@@ -154,9 +155,10 @@ void aio__alarm_close(aio_loop *loop, uv_close_cb closed)
         return;
 #ifdef __linux__
     if (loop->alarm_fd >= 0) {
-        uv_poll_stop(&loop->alarm);
-        close(loop->alarm_fd);
+        /* In this order: libuv takes the number out of its epoll set, and another thread may get it
+         * as soon as it is free. */
         uv_close((uv_handle_t *)&loop->alarm, closed);
+        close(loop->alarm_fd);
         return;
     }
 #endif

@@ -21,7 +21,7 @@ uint64_t aio__loop_now_ns(const aio_loop *loop)
 
 double aio_loop_time(const aio_loop *loop)
 {
-    return (double)aio__loop_now_ns(loop) / NS_PER_SECOND;
+    return loop == NULL ? NAN : (double)aio__loop_now_ns(loop) / NS_PER_SECOND;
 }
 
 bool aio__loop_when_ns(double when, uint64_t *ret_ns)

@@ -20,6 +20,19 @@ aio_loop *aio_get_event_loop(void)
     return aio__loop_or_current(NULL);
 }
 
+int aio_set_running_loop(aio_loop *loop)
+{
+    struct aio__thread *thread = aio__thread();
+    const aio_loop *now = thread->running;
+
+    if (now != NULL && (now->running || now->dispatching || now->closing))
+        return aio_raise(AIO_ERUNTIME, "a loop is running in this thread");
+    if (loop != NULL && loop->closed)
+        return aio_raise(AIO_ECLOSED, "Event loop is closed");
+    thread->running = loop;
+    return 0;
+}
+
 void aio_set_event_loop(aio_loop *loop)
 {
     aio__thread()->event_loop = loop;

@@ -72,7 +72,7 @@ static void report_slow_callback(const aio_handle *handle, void (*run)(struct ai
                                  double took)
 {
     char text[STEP_TEXT];
-    char *origin = handle == NULL ? NULL : aio__origin_text(handle->origin);
+    char *origin = handle == NULL ? NULL : aio__origin_text(handle->origin, "Object");
 
     if (handle != NULL)
         (void)aio_handle_format(handle, text, sizeof(text));

@@ -13,11 +13,15 @@
  *
  * Thread: the loop's.
  */
+#include "base/backtrace.h"
 #include "base/error.h"
 #include "loop/sched.h"
 
 #include <aio/embed.h>
 #include <aio/error.h>
+
+/* How far down the stack a host's uv_run() is looked for. */
+enum { MAX_CALLS = 1024 };
 
 /* --- libuv's handles ------------------------------------------------------------------- */
 
@@ -154,17 +158,48 @@ static void report_leaving(aio_loop *loop)
     aio_exception_unref(error);
 }
 
+/* Idle stacks give their memory back when there is nothing better to do, many at once; a loop
+ * that is never without work takes the time for it now and then. */
+static void trim_stacks(aio_loop *loop)
+{
+    enum { BUSY_POLLS = 64 };
+
+    if (AIO__LIKELY(!aio__fiber_pool_is_over(loop->fibers)))
+        return;
+    if (loop->idle_active && ++loop->polls_over < BUSY_POLLS)
+        return;
+    loop->polls_over = 0;
+    aio__fiber_pool_trim(loop->fibers);
+}
+
+/* What was ready when the dispatch ended has waited for it. */
+static void note_lag(aio_loop *loop, uint64_t began_ns)
+{
+    uint64_t lag_ns = aio__loop_now_ns(loop) - began_ns;
+    uint64_t us = lag_ns / 1000;
+    unsigned class = 0;
+
+    while (us > 0 && class < AIO__LAG_CLASSES - 1) {
+        us /= 2;
+        class ++;
+    }
+    loop->lag->classes[class]++;
+    if (lag_ns > loop->lag->longest_ns)
+        loop->lag->longest_ns = lag_ns;
+}
+
 static void on_check(uv_check_t *handle)
 {
     aio_loop *loop = handle->data;
     struct aio__thread *thread = aio__thread();
     aio_loop *outer = thread->running;
+    uint64_t began_ns;
 
     loop->in_poll = false;
     if (loop->dispatching)
         return; /* somebody ran libuv from inside a callback */
     if (!loop->running) {
-        if (outer != NULL)
+        if (outer != NULL && outer != loop)
             return; /* another loop's callback runs the host's */
         (void)aio_loop_ref(loop);
         thread->running = loop;
@@ -172,16 +207,20 @@ static void on_check(uv_check_t *handle)
         aio__sched_enter_thread(loop);
     }
 
-    loop->now_ns = aio__loop_now_ns(loop);
+    began_ns = aio__loop_now_ns(loop);
+    loop->now_ns = began_ns;
     aio__sigint_check(loop);
     aio__inbox_drain(loop);
     if (loop->is_virtual)
         pass_virtual_time(loop);
     aio__loop_dispatch(loop);
+    if (AIO__UNLIKELY(loop->lag != NULL))
+        note_lag(loop, began_ns);
 
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
     set_idle(loop, is_busy(loop));
+    trim_stacks(loop);
     keep_host_alive(loop);
     if (!loop->running) {
         thread->running = outer;
@@ -229,6 +268,21 @@ void aio__drive_close(aio_loop *loop)
 
 /* --- running --------------------------------------------------------------------------- */
 
+/*
+ * Whether libuv runs somewhere below on this stack. It cannot be run again from its own callback,
+ * and a host's is not ours to ask: nothing else tells.
+ */
+static bool is_inside_libuv(void)
+{
+    const void *places[MAX_CALLS];
+    size_t count = aio__backtrace(places, MAX_CALLS);
+
+    for (size_t i = 0; i < count; i++)
+        if (aio__place_is_in(places[i], (void (*)(void))uv_run))
+            return true;
+    return false;
+}
+
 static int check_run(const aio_loop *loop)
 {
     if (loop == NULL)
@@ -241,6 +295,8 @@ static int check_run(const aio_loop *loop)
         return aio_raise(AIO_ERUNTIME, "This event loop was made before fork(), in the parent");
     if (aio__thread()->running != NULL)
         return aio_raise(AIO_ERUNTIME, "Cannot run the event loop while another loop is running");
+    if (loop->in_poll || (!loop->owns_uv && is_inside_libuv()))
+        return aio_raise(AIO_ERUNTIME, "Cannot run the event loop from a callback of its host's");
     return 0;
 }
 
@@ -318,10 +374,67 @@ static bool has_more(const aio_loop *loop)
            !aio__deadlines_empty(&loop->timers) || uv_loop_alive(loop->uv);
 }
 
+int aio_loop_run_forever_setup(aio_loop *loop)
+{
+    int err = check_run(loop);
+
+    if (err < 0)
+        return err;
+    begin_run(loop);
+    loop->set_up = true;
+    return 0;
+}
+
+/* That the loop was set up, in this thread, and nothing of it runs. */
+static int check_set_up(const aio_loop *loop)
+{
+    if (loop == NULL)
+        return aio_raise(AIO_ENOLOOP, "no event loop given");
+    if (!loop->set_up || aio__thread()->running != loop)
+        return aio_raise(AIO_ERUNTIME, "This event loop was not set up for a run in this thread");
+    if (loop->dispatching || loop->in_poll)
+        return aio_raise(AIO_ERUNTIME, "This event loop is already running");
+    return 0;
+}
+
+int aio_loop_run_forever_cleanup(aio_loop *loop)
+{
+    int err = check_set_up(loop);
+
+    if (err < 0)
+        return err;
+    loop->set_up = false;
+    err = end_run(loop);
+    aio_loop_unref(loop);
+    return err;
+}
+
+/* A step of a run that the host has set up, and will clean up. */
+static int step_on(aio_loop *loop)
+{
+    int err = check_set_up(loop);
+    bool more;
+
+    if (err < 0)
+        return err;
+    set_idle(loop, is_busy(loop));
+    (void)uv_run(loop->uv, UV_RUN_NOWAIT);
+    err = take_leave_code(loop);
+    if (err < 0)
+        return err;
+    /* What lets libuv run at all is nothing to do. */
+    uv_unref((uv_handle_t *)&loop->wakeup);
+    more = has_more(loop);
+    uv_ref((uv_handle_t *)&loop->wakeup);
+    return more && !loop->stopping;
+}
+
 int aio_loop_step(aio_loop *loop)
 {
     int err;
 
+    if (loop != NULL && loop->set_up)
+        return step_on(loop);
     err = check_run(loop);
     if (err < 0)
         return err;

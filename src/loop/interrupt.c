@@ -53,11 +53,12 @@ bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg)
     return false;
 }
 
-unsigned aio__sigint_give_back(aio_loop *loop)
+unsigned aio__sigint_give_back(aio_loop *loop, unsigned *ret_seen)
 {
     struct sigaction now;
     struct sigaction ours = {.sa_handler = on_sigint};
 
+    *ret_seen = 0;
     if (atomic_load(&owner) != loop)
         return 0;
     /* Somebody may have set a handler of its own meanwhile: that stays, and when it goes it is
@@ -66,6 +67,7 @@ unsigned aio__sigint_give_back(aio_loop *loop)
         (void)sigaction(SIGINT, &former, NULL);
     aio__signals_forget(SIGINT, &ours, &former);
     atomic_store(&owner, NULL);
+    *ret_seen = seen;
     return atomic_load(&count);
 }
 

@@ -6,6 +6,7 @@
  *
  * Thread: the loop's; counting references: any.
  */
+#include "base/error.h"
 #include "base/log.h"
 #include "loop/handle.h"
 #include "loop/sched.h"
@@ -131,6 +132,7 @@ static int init_loop(aio_loop *loop, const aio_loop_options *options)
         .stack_size = options->stack_size,
         .idle_bytes = options->idle_stack_bytes,
         .measure = options->measure_stacks,
+        .trimmed_late = true,
     };
     int err;
 
@@ -159,15 +161,11 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
     aio__graveyard_sweep();
     if (options == NULL)
         options = &defaults;
-    if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL) {
-        (void)aio_raise(AIO_EVALUE, "bad loop options");
-        return NULL;
-    }
+    if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL)
+        return aio__failed(aio_raise(AIO_EVALUE, "bad loop options"));
     loop = aio_calloc(1, sizeof(*loop));
-    if (loop == NULL) {
-        (void)aio_raise(AIO_ENOMEM, "no memory for a loop");
-        return NULL;
-    }
+    if (loop == NULL)
+        return aio__failed(aio_raise(AIO_ENOMEM, "no memory for a loop"));
     init_fields(loop, options);
     aio__loop_note_process(loop);
     err = init_loop(loop, options);
@@ -176,7 +174,7 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
         if (loop->open_handles != 0)
             (void)aio_loop_close(loop);
         aio__loop_unref_memory(loop);
-        return NULL;
+        return aio__failed(err);
     }
     return loop;
 }
@@ -232,7 +230,7 @@ static void call_close_hooks(aio_loop *loop)
         aio__list_remove(link);
         hook->fn(hook, loop);
     }
-    thread->running = outer;
+    thread->running = outer == loop ? NULL : outer; /* it may have been set by hand */
 }
 
 int aio_loop_close(aio_loop *loop)

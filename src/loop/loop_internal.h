@@ -3,8 +3,8 @@
  * loop_internal.h - the inside of a loop
  *
  * For src/loop, and for those above it that make things ready, set timers or park
- * strands on it: src/future, src/task, src/net and the like. Who only needs to call
- * back uses <aio/loop.h>.
+ * strands on it: src/future, src/task, src/net and the like; and for src/inspect. Who only needs
+ * to call back uses <aio/loop.h>.
  */
 #ifndef AIO__LOOP_INTERNAL_H
 #define AIO__LOOP_INTERNAL_H
@@ -62,6 +62,13 @@ struct aio__direct {
     struct aio__direct *outer;
 };
 
+/* How long dispatches took, by powers of two of a microsecond. */
+enum { AIO__LAG_CLASSES = 32 };
+struct aio__lag {
+    uint64_t classes[AIO__LAG_CLASSES];
+    uint64_t longest_ns;
+};
+
 /* A module that has something to end when a loop is closed. Called last in, first out. */
 struct aio__close_hook {
     struct aio__list link;
@@ -105,11 +112,13 @@ struct aio_loop {
     bool is_virtual;
     bool measures_stacks;
     bool closed;
-    bool running; /* inside a run call */
+    bool running; /* inside a run call, or set up for steps */
+    bool set_up;  /* the latter */
     bool blocked; /* virtual clock: only I/O or another thread can go on */
     bool debug;
     bool log_fallback; /* a runner owns it: reports may go to standard error */
     uint64_t iterations;
+    uint64_t steps;  /* strands started or resumed */
     uint64_t now_ns; /* the clock when it was last read by the loop itself */
     struct aio__deadlines timers;
     struct aio__fiber *hub;      /* the thread's own stack */
@@ -117,6 +126,7 @@ struct aio_loop {
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
+    unsigned polls_over; /* with more idle stacks than it may have */
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
@@ -125,6 +135,7 @@ struct aio_loop {
     struct aio__fiber_root root; /* behind hub */
     struct aio__list tasks;      /* src/task: those not done, in order of creation */
     size_t task_count;
+    uint64_t tasks_made;
     size_t external;           /* jobs elsewhere that will come back (executors, DNS) */
     size_t adopted;            /* objects from elsewhere that keep us as those of the pool do */
     _Atomic(size_t) posting;   /* threads between their push on the inbox and the wake */
@@ -149,6 +160,7 @@ struct aio_loop {
     int alarm_fd;           /* -1: none */
     uint64_t alarm_ns;      /* what the alarm is set for; UINT64_MAX: nothing */
     uint64_t timers_ran_ns; /* now_ns when timers were due last */
+    unsigned timers_ran;    /* and how many these were */
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
@@ -177,6 +189,9 @@ struct aio_loop {
     void *factory_arg;
     void *net;                    /* src/net */
     struct aio__origins *origins; /* origin.c; NULL: nothing was noted */
+    struct aio__lag *lag;         /* src/inspect: to be kept by drive.c; NULL: nobody asks */
+    void *inspect;                /* src/inspect */
+    void *awaited;                /* src/future: records of who awaits whom; NULL: none */
     void *default_executor;       /* src/executor */
     void *asyncgens;              /* src/task: generators that were started */
     double slow_callback;         /* seconds */
@@ -281,7 +296,8 @@ void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
  * third has the default action. Taken only in the main thread, if nobody else handles it.
  */
 bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg);
-unsigned aio__sigint_give_back(aio_loop *loop); /* how many came */
+/* How many came; `ret_seen`: of them, how many the loop has seen. */
+unsigned aio__sigint_give_back(aio_loop *loop, unsigned *ret_seen);
 void aio__sigint_check(aio_loop *loop);         /* after each poll */
 
 /* signal.c */

@@ -150,9 +150,9 @@ void aio__origins_free(aio_loop *loop)
 
 /* --- text --------------------------------------------------------------------------------- */
 
-char *aio__origin_text(const struct aio__origin *origin)
+char *aio__origin_text(const struct aio__origin *origin, const char *what)
 {
-    static const char title[] = "Object created at (most recent call last):\n";
+    static const char title[] = " created at (most recent call last):\n";
     const void *places[AIO__ORIGIN_DEPTH];
     size_t count = 0;
     char *lines;
@@ -166,9 +166,9 @@ char *aio__origin_text(const struct aio__origin *origin)
     lines = aio__backtrace_text(places, count);
     if (lines == NULL)
         return NULL;
-    text = aio_malloc(sizeof(title) + strlen(lines));
+    text = aio_malloc(strlen(what) + sizeof(title) + strlen(lines));
     if (text != NULL)
-        (void)sprintf(text, "%s%s", title, lines);
+        (void)sprintf(text, "%s%s%s", what, title, lines);
     aio_free(lines);
     return text;
 }

@@ -10,8 +10,8 @@
 
 #include "loop/loop_internal.h"
 
-/* asyncio.constants.DEBUG_STACK_DEPTH, and room for frames of our own, which are not shown. */
-enum { AIO__ORIGIN_DEPTH = 10, AIO__ORIGIN_PLACES = AIO__ORIGIN_DEPTH + 4 };
+/* There is room for frames of our own, which are not shown. */
+enum { AIO__ORIGIN_DEPTH = AIO_DEBUG_STACK_DEPTH, AIO__ORIGIN_PLACES = AIO__ORIGIN_DEPTH + 4 };
 
 struct aio__origin {
     struct aio__origin *next; /* in the table */
@@ -28,8 +28,8 @@ bool aio__origin_note(aio_loop *loop, const void *object);
 void aio__origin_forget(aio_loop *loop, const void *object);
 const struct aio__origin *aio__origin_find(const aio_loop *loop, const void *object);
 
-/* "Object created at (most recent call last):" and the lines; to be freed. NULL: no memory, or
- * no origin. */
-char *aio__origin_text(const struct aio__origin *origin);
+/* "WHAT created at (most recent call last):" and the lines; to be freed. NULL: no memory, or no
+ * origin. */
+char *aio__origin_text(const struct aio__origin *origin, const char *what);
 
 #endif

@@ -127,7 +127,7 @@ static void report_with_source(aio_loop *loop, aio_exception_context *context)
         origin = aio__origin_find(loop, context->future);
     else if (context->handle != NULL)
         origin = context->handle->origin;
-    stack = aio__origin_text(origin);
+    stack = aio__origin_text(origin, "Object");
     if (stack != NULL)
         context->source = stack;
     else if (aio_future_is_task(context->future) &&

@@ -24,14 +24,14 @@
 #include <aio/error.h>
 #include <assert.h>
 
-/* Iterations without a poll of the kernel. More would save nothing: a poll costs some
- * hundred nanoseconds, so that sixty iterations share it to a few each. */
-enum { MAX_TURNS = 61 };
+/* Iterations without a poll of the kernel. More would save nothing: a poll costs some hundred
+ * nanoseconds, so that of so many iterations, of ten and more each, it takes few per cent. */
+enum { MAX_TURNS = 251 };
 
 /* Iterations without a look at the counter, which costs as much as a switch, while they are
  * short. Long ones look each time: whoever computes for milliseconds keeps I/O waiting for one
  * iteration, or for these few if it begins to do so just now. */
-enum { TURNS_PER_LOOK = 8 };
+enum { TURNS_PER_LOOK = 16 };
 
 static struct aio__fiber *strand_base(struct aio__fiber *self);
 
@@ -47,6 +47,7 @@ static inline void enter_strand(aio_loop *loop, struct aio__strand *strand)
     struct aio__thread *thread = loop->here;
 
     loop->current = strand;
+    loop->steps++;
     thread->error_slot = &strand->error;
     thread->context = strand->context;
 }
@@ -189,6 +190,20 @@ static inline bool begin_batch_shortly(aio_loop *loop)
     return true;
 }
 
+/* Have on its way what the next strand needs while this one runs: where many are suspended, each
+ * has lines of its own on a page of its own. Of its stack these are the frames in which a task
+ * gives way. */
+static inline void fetch_ahead(struct aio__ready *node)
+{
+    uintptr_t fiber = (uintptr_t)aio__container_of(node, struct aio__strand, ready)->fiber;
+
+    __builtin_prefetch(node->next);
+    __builtin_prefetch((const void *)fiber);
+    __builtin_prefetch((const void *)(fiber - 256));
+    __builtin_prefetch((const void *)(fiber - 320));
+    __builtin_prefetch((const void *)(fiber - 384));
+}
+
 /* The short way of choose_next(): a strand that goes on where it was. NULL: take the long one,
  * which does the same in more steps. */
 static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
@@ -205,6 +220,8 @@ static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
     if (node->run != NULL || strand->fiber == NULL)
         return NULL;
     loop->batch.head = node->next;
+    if (AIO__LIKELY(node->next != NULL))
+        fetch_ahead(node->next);
     enter_strand(loop, strand);
     return strand->fiber;
 }

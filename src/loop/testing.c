@@ -66,6 +66,8 @@ int aio_testing_disable_pool(aio_loop *loop)
 {
     if (loop == NULL)
         return aio_raise(AIO_ENOLOOP, "no event loop given");
+    if (loop->closed)
+        return aio_raise(AIO_ECLOSED, "Event loop is closed");
     if (loop->pool.live != 0)
         return aio_raise(AIO_ERUNTIME, "the loop's pool is in use already");
     loop->pool.largest = 0;

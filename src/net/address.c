@@ -91,3 +91,19 @@ const char *aio__address_text(const struct sockaddr *name, socklen_t size,
     }
     return buffer;
 }
+
+const void *aio__socket_info(struct aio__names *names, const int *fd, const char *name)
+{
+    socklen_t size = sizeof(names->own);
+
+    if (strcmp(name, "socket") == 0)
+        return *fd < 0 ? NULL : fd;
+    if (strcmp(name, "peername") == 0)
+        return names->peer.ss_family == AF_UNSPEC ? NULL : &names->peer;
+    if (strcmp(name, "sockname") != 0)
+        return NULL;
+    if (*fd >= 0 && names->own.ss_family == AF_UNSPEC &&
+        getsockname(*fd, (struct sockaddr *)&names->own, &size) != 0)
+        names->own.ss_family = AF_UNSPEC;
+    return names->own.ss_family == AF_UNSPEC ? NULL : &names->own;
+}

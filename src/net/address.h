@@ -55,4 +55,13 @@ enum { AIO__ADDRESS_TEXT = 160 };
 const char *aio__address_text(const struct sockaddr *name, socklen_t size,
                               char buffer[AIO__ADDRESS_TEXT]);
 
+/* What a transport tells of its socket; a family of AF_UNSPEC: not known. */
+struct aio__names {
+    struct sockaddr_storage peer;
+    struct sockaddr_storage own; /* read when it is asked for */
+};
+
+/* The answer to get_extra_info() of a transport with a socket, *fd < 0 being a closed one. */
+const void *aio__socket_info(struct aio__names *names, const int *fd, const char *name);
+
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel.c - what transports of datagrams and pipes have in common
+ * channel.c - what all transports over a file descriptor have in common
+ *
+ * A connection holds its transport until connection_lost has been called. Two queue nodes stand in
+ * it, so that neither its beginning nor its end can fail for want of memory.
  *
  * Thread: the loop's.
  */
@@ -43,15 +46,24 @@ void aio__channel_unref(aio_transport *base)
     free_if_over(self);
 }
 
+static void drop_waiting(struct aio__channel *self)
+{
+    if (self->ops->clear != NULL)
+        self->ops->clear(self);
+}
+
+/* The fd goes, and with it all that the connection holds. */
 static void end_connection(struct aio__channel *self)
 {
     aio_protocol *protocol = self->protocol;
 
-    self->ops->clear(self);
+    drop_waiting(self);
     aio__io_close(&self->io, on_handle_gone);
     close(self->io.fd);
     self->io.fd = -1;
     aio__list_remove(&self->object.link);
+    if (self->ops->ended != NULL)
+        self->ops->ended(self);
     self->protocol = NULL;
     if (protocol->ops->release != NULL)
         protocol->ops->release(protocol);
@@ -98,7 +110,7 @@ void aio__channel_force_close(struct aio__channel *self, aio_exception *error)
 {
     if (self->lost)
         return;
-    self->ops->clear(self);
+    drop_waiting(self);
     self->closing = true;
     aio__io_want(&self->io, 0);
     aio__channel_end(self, error);
@@ -109,7 +121,7 @@ void aio__channel_fatal(struct aio__channel *self, int code, const char *message
     aio_exception *error = aio_error_catch(code);
 
     if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
-        aio__loop_leave(self->loop, code, error);
+        aio__loop_leave(self->loop, code, error); /* not about this connection */
         return;
     }
     aio__net_report(self->loop, message, error);
@@ -117,6 +129,12 @@ void aio__channel_fatal(struct aio__channel *self, int code, const char *message
     aio_exception_unref(error);
 }
 
+void aio__channel_failed(struct aio__channel *self, int error, const char *message)
+{
+    aio__channel_fatal(self, aio_raise(-error, "%s", aio_strerror(-error)), message);
+}
+
+/* The loop is closed under an open connection. */
 static void end_with_loop(struct aio__net_object *object)
 {
     struct aio__channel *self = aio__container_of(object, struct aio__channel, object);
@@ -126,6 +144,38 @@ static void end_with_loop(struct aio__net_object *object)
     self->closing = true;
     self->lost = true;
     end_connection(self);
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+bool aio__channel_is_reading(const aio_transport *base)
+{
+    const struct aio__channel *self = aio__channel_of(base);
+
+    return !self->closing && !self->paused;
+}
+
+int aio__channel_pause_reading(aio_transport *base)
+{
+    struct aio__channel *self = aio__channel_of(base);
+
+    if (aio__channel_is_reading(base)) {
+        self->paused = true;
+        aio__io_drop(&self->io, AIO__READABLE);
+    }
+    return 0;
+}
+
+int aio__channel_resume_reading(aio_transport *base)
+{
+    struct aio__channel *self = aio__channel_of(base);
+
+    if (!self->closing && self->paused) {
+        self->paused = false;
+        if (self->connected && !self->at_eof)
+            aio__io_add(&self->io, AIO__READABLE);
+    }
+    return 0;
 }
 
 /* --- the rest of the interface --------------------------------------------------------- */
@@ -143,6 +193,7 @@ bool aio__channel_is_closing(const aio_transport *base)
 void aio__channel_set_protocol(aio_transport *base, aio_protocol *protocol)
 {
     aio__channel_of(base)->protocol = protocol;
+    aio__channel_of(base)->lender = NULL;
 }
 
 aio_protocol *aio__channel_get_protocol(const aio_transport *base)
@@ -155,10 +206,27 @@ aio_loop *aio__channel_get_loop(const aio_transport *base)
     return aio__channel_of(base)->loop;
 }
 
+int aio__channel_set_limits(aio_transport *base, size_t high, size_t low)
+{
+    struct aio__channel *self = aio__channel_of(base);
+    int err = aio__flow_set_limits(&self->flow, high, low, DEFAULT_HIGH);
+
+    if (err == 0 && !self->lost)
+        aio__flow_grown(&self->flow, base, self->ops->waiting(self));
+    return err;
+}
+
 void aio__channel_get_limits(const aio_transport *base, size_t *ret_high, size_t *ret_low)
 {
     *ret_high = aio__channel_of(base)->flow.high;
     *ret_low = aio__channel_of(base)->flow.low;
+}
+
+size_t aio__channel_get_size(const aio_transport *base)
+{
+    const struct aio__channel *self = aio__channel_of(base);
+
+    return self->ops->waiting(self);
 }
 
 /* --- the beginning --------------------------------------------------------------------- */

@@ -394,6 +394,17 @@ static int connect_to_host(aio_loop *loop, const aio_connect_options *options, i
 
 /* --- the calls ------------------------------------------------------------------------- */
 
+/* A name to compare the certificate with is needed, unless the caller wants none compared. */
+static int find_hostname(struct aio__secure *secure, const char *host)
+{
+    if (secure->context == NULL || secure->hostname != NULL)
+        return 0;
+    if (host == NULL || *host == '\0')
+        return aio_raise(AIO_EVALUE, "You must set server_hostname when using ssl without a host");
+    secure->hostname = host;
+    return 0;
+}
+
 static int check_options(const aio_connect_options *options)
 {
     bool has_host;
@@ -413,6 +424,7 @@ static int check_options(const aio_connect_options *options)
 int aio_loop_create_connection(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
                                const aio_connect_options *options, aio_transport **ret_transport)
 {
+    struct aio__secure secure;
     bool taken;
     int fd = -1;
     int err;
@@ -422,26 +434,60 @@ int aio_loop_create_connection(aio_loop *loop, aio_protocol_factory_fn factory, 
         err = check_options(options);
     if (err < 0)
         return err;
+    secure = (struct aio__secure){
+        .context = options->ssl,
+        .hostname = options->server_hostname,
+        .session = options->ssl_session,
+        .handshake_timeout = options->ssl_handshake_timeout,
+        .shutdown_timeout = options->ssl_shutdown_timeout,
+    };
+    err = aio__secure_check(&secure, AIO_TLS_CLIENT);
+    if (err == 0)
+        err = find_hostname(&secure, options->host);
+    if (err < 0)
+        return err;
     if (options->sock >= 0)
-        return aio__connection_start_user(loop, options->sock, AF_UNSPEC, factory, arg,
+        return aio__connection_start_user(loop, options->sock, AF_UNSPEC, factory, arg, &secure,
                                           ret_transport);
     err = connect_to_host(loop, options, &fd);
     if (err < 0)
         return err;
-    err = aio__connection_start(loop, fd, factory, arg, ret_transport, &taken);
+    err = aio__connection_start(loop, fd, factory, arg, &secure, ret_transport, &taken);
     if (!taken)
         close(fd);
     return err;
 }
 
-int aio_loop_connect_accepted_socket(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
-                                     int sock, aio_transport **ret_transport)
+int aio_loop_connect_accepted_socket_with(aio_loop *loop, aio_protocol_factory_fn factory,
+                                          void *arg, const aio_accepted_options *options,
+                                          aio_transport **ret_transport)
 {
+    struct aio__secure secure;
     int err = aio__net_check_call(&loop, factory);
 
     if (err < 0)
         return err;
-    return aio__connection_start_user(loop, sock, AF_UNSPEC, factory, arg, ret_transport);
+    if (options == NULL || options->size < sizeof(*options))
+        return aio_raise(AIO_EVALUE, "bad options of an accepted socket");
+    secure = (struct aio__secure){
+        .context = options->ssl,
+        .handshake_timeout = options->ssl_handshake_timeout,
+        .shutdown_timeout = options->ssl_shutdown_timeout,
+    };
+    err = aio__secure_check(&secure, AIO_TLS_SERVER);
+    if (err < 0)
+        return err;
+    return aio__connection_start_user(loop, options->sock, AF_UNSPEC, factory, arg, &secure,
+                                      ret_transport);
+}
+
+int aio_loop_connect_accepted_socket(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
+                                     int sock, aio_transport **ret_transport)
+{
+    aio_accepted_options options = AIO_ACCEPTED_OPTIONS_INIT;
+
+    options.sock = sock;
+    return aio_loop_connect_accepted_socket_with(loop, factory, arg, &options, ret_transport);
 }
 
 static int connect_to_path(aio_loop *loop, const aio_unix_connect_options *options, int *ret_fd)
@@ -467,6 +513,7 @@ int aio_loop_create_unix_connection(aio_loop *loop, aio_protocol_factory_fn fact
                                     const aio_unix_connect_options *options,
                                     aio_transport **ret_transport)
 {
+    struct aio__secure secure;
     bool taken;
     int fd = -1;
     int err = aio__net_check_call(&loop, factory);
@@ -479,13 +526,25 @@ int aio_loop_create_unix_connection(aio_loop *loop, aio_protocol_factory_fn fact
         return aio_raise(AIO_EVALUE, "path and sock can not be specified at the same time");
     if (options->path == NULL && options->sock < 0)
         return aio_raise(AIO_EVALUE, "no path and sock were specified");
+    secure = (struct aio__secure){
+        .context = options->ssl,
+        .hostname = options->server_hostname,
+        .session = options->ssl_session,
+        .handshake_timeout = options->ssl_handshake_timeout,
+        .shutdown_timeout = options->ssl_shutdown_timeout,
+    };
+    err = aio__secure_check(&secure, AIO_TLS_CLIENT);
+    if (err < 0)
+        return err;
+    if (secure.context != NULL && secure.hostname == NULL)
+        return aio_raise(AIO_EVALUE, "you have to pass server_hostname when using ssl");
     if (options->sock >= 0)
-        return aio__connection_start_user(loop, options->sock, AF_UNIX, factory, arg,
+        return aio__connection_start_user(loop, options->sock, AF_UNIX, factory, arg, &secure,
                                           ret_transport);
     err = connect_to_path(loop, options, &fd);
     if (err < 0)
         return err;
-    err = aio__connection_start(loop, fd, factory, arg, ret_transport, &taken);
+    err = aio__connection_start(loop, fd, factory, arg, &secure, ret_transport, &taken);
     if (!taken)
         close(fd);
     return err;

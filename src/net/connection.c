@@ -100,6 +100,25 @@ void aio__release_protocol(aio_protocol *protocol)
         protocol->ops->release(protocol);
 }
 
+int aio__make_secure_protocol(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
+                              const struct aio__secure *secure, aio_future *waiter,
+                              aio_protocol **ret_protocol, aio_transport **ret_above)
+{
+    aio_protocol *app;
+    int err = aio__make_protocol(factory, arg, &app);
+
+    if (err < 0)
+        return err;
+    if (secure->context == NULL) {
+        *ret_protocol = app;
+        return 0;
+    }
+    err = aio__tls_wrap(loop, app, secure, waiter, ret_protocol, ret_above);
+    if (err < 0)
+        aio__release_protocol(app);
+    return err;
+}
+
 static void remember_peer(aio_transport *transport, int fd)
 {
     struct sockaddr_storage peer = {0};
@@ -125,8 +144,10 @@ int aio__connection_wait(aio_transport *transport, aio_future *made, aio_transpo
 }
 
 int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factory, void *arg,
-                          aio_transport **ret_transport, bool *taken)
+                          const struct aio__secure *secure, aio_transport **ret_transport,
+                          bool *taken)
 {
+    aio_transport *above = NULL;
     aio_transport *transport;
     aio_protocol *protocol;
     aio_future *made;
@@ -136,17 +157,18 @@ int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factor
     made = aio_future_new(loop);
     if (made == NULL)
         return aio__noted_failure();
-    err = aio__make_protocol(factory, arg, &protocol);
+    err = aio__make_secure_protocol(loop, factory, arg, secure, made, &protocol, &above);
     if (err < 0)
         goto drop_future;
-    err = aio__stream_transport_new(loop, fd, protocol, made, NULL, &transport);
+    err = aio__stream_transport_new(loop, fd, protocol, above == NULL ? made : NULL, NULL,
+                                    &transport);
     if (err < 0) {
         aio__release_protocol(protocol);
         goto drop_future;
     }
     *taken = true;
     remember_peer(transport, fd);
-    err = aio__connection_wait(transport, made, ret_transport);
+    err = aio__connection_wait(above == NULL ? transport : above, made, ret_transport);
 
 drop_future:
     aio_future_unref(made);
@@ -154,19 +176,21 @@ drop_future:
 }
 
 int aio__connection_start_user(aio_loop *loop, int fd, int family, aio_protocol_factory_fn factory,
-                               void *arg, aio_transport **ret_transport)
+                               void *arg, const struct aio__secure *secure,
+                               aio_transport **ret_transport)
 {
     bool taken;
     int err = aio__check_stream_socket(fd, family);
 
     if (err == 0)
         err = aio__set_nonblocking(fd);
-    return err < 0 ? err : aio__connection_start(loop, fd, factory, arg, ret_transport, &taken);
+    return err < 0 ? err
+                   : aio__connection_start(loop, fd, factory, arg, secure, ret_transport, &taken);
 }
 
 /* --- checks ---------------------------------------------------------------------------- */
 
-int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
+int aio__net_check_task(aio_loop **loop)
 {
     aio_loop *running = aio_get_running_loop();
 
@@ -178,9 +202,25 @@ int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
         return aio_raise(AIO_ENOTASK, "only a task can wait for a connection");
     if (*loop != running)
         return aio_raise(AIO_ERUNTIME, "the loop is not the running one");
-    if (factory == NULL)
-        return aio_raise(AIO_EVALUE, "no protocol factory given");
     return 0;
+}
+
+int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory)
+{
+    int err = aio__net_check_task(loop);
+
+    if (err == 0 && factory == NULL)
+        err = aio_raise(AIO_EVALUE, "no protocol factory given");
+    return err;
+}
+
+int aio__check_nonblocking(const aio_loop *loop, int sock)
+{
+    int flags = aio_loop_get_debug(loop) ? fcntl(sock, F_GETFL) : -1;
+
+    return flags >= 0 && !(flags & O_NONBLOCK)
+               ? aio_raise(AIO_EVALUE, "the socket must be non-blocking")
+               : 0;
 }
 
 int aio__check_stream_socket(int fd, int family)

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { HEADER_SIZE = 8, DEFAULT_HIGH = 64 * 1024, DROPPED_WRITES_TO_WARN = 5 };
+enum { HEADER_SIZE = 8, DROPPED_WRITES_TO_WARN = 5 };
 
 /* One that waits to be sent. */
 struct datagram {
@@ -38,18 +38,12 @@ struct datagram_transport {
     bool connected;        /* the socket is: send needs no address */
     socklen_t remote_size; /* 0: none was given */
     struct sockaddr_storage remote;
-    struct sockaddr_storage peer; /* AF_UNSPEC: not connected */
-    struct sockaddr_storage own;  /* read when asked for */
+    struct aio__names names;
 };
 
 static struct datagram_transport *datagram_of(const aio_transport *base)
 {
     return aio__container_of(aio__channel_of(base), struct datagram_transport, channel);
-}
-
-static bool would_block(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 /* The system has refused something: the protocol is told. */
@@ -81,7 +75,7 @@ static void receive(struct datagram_transport *self)
     int code;
 
     if (got < 0) {
-        if (!would_block(errno))
+        if (!aio__would_block(errno))
             tell_error(self, errno);
         return;
     }
@@ -127,7 +121,7 @@ static void send_waiting(struct datagram_transport *self)
         int error = send_one(self, datagram->data, datagram->size,
                              (const struct sockaddr *)&datagram->address, datagram->address_size);
 
-        if (error != 0 && would_block(error))
+        if (error != 0 && aio__would_block(error))
             break;
         drop_first(self);
         if (error != 0) {
@@ -225,7 +219,7 @@ static int transport_sendto(aio_transport *base, const void *data, size_t size,
         error = send_one(self, data, size, address, address_size);
         if (error == 0)
             return 0;
-        if (!would_block(error)) {
+        if (!aio__would_block(error)) {
             tell_error(self, error);
             return 0;
         }
@@ -246,6 +240,11 @@ static void ready(struct aio__channel *channel, int events)
         send_waiting(self);
 }
 
+static size_t waiting(const struct aio__channel *channel)
+{
+    return aio__container_of((uintptr_t)channel, struct datagram_transport, channel)->waiting;
+}
+
 static void clear(struct aio__channel *channel)
 {
     struct datagram_transport *self =
@@ -258,6 +257,7 @@ static void clear(struct aio__channel *channel)
 static const struct aio__channel_ops channel_ops = {
     .size = sizeof(struct datagram_transport),
     .ready = ready,
+    .waiting = waiting,
     .clear = clear,
     .events = AIO__READABLE,
 };
@@ -278,52 +278,13 @@ static void transport_close(aio_transport *base)
 
 static const void *get_extra_info(const aio_transport *base, const char *name)
 {
-    struct datagram_transport *self = datagram_of(base);
-    int fd = self->channel.io.fd;
-    socklen_t size = sizeof(self->own);
-
-    if (strcmp(name, "socket") == 0)
-        return fd < 0 ? NULL : &self->channel.io.fd;
-    if (strcmp(name, "peername") == 0)
-        return self->peer.ss_family == AF_UNSPEC ? NULL : &self->peer;
-    if (strcmp(name, "sockname") != 0)
-        return NULL;
-    if (fd >= 0 && self->own.ss_family == AF_UNSPEC &&
-        getsockname(fd, (struct sockaddr *)&self->own, &size) != 0)
-        self->own.ss_family = AF_UNSPEC;
-    return self->own.ss_family == AF_UNSPEC ? NULL : &self->own;
-}
-
-static int set_limits(aio_transport *base, size_t high, size_t low)
-{
-    struct datagram_transport *self = datagram_of(base);
-    int err = aio__flow_set_limits(&self->channel.flow, high, low, DEFAULT_HIGH);
-
-    if (err == 0 && !self->channel.lost)
-        aio__flow_grown(&self->channel.flow, base, self->waiting);
-    return err;
-}
-
-static size_t get_size(const aio_transport *base)
-{
-    return datagram_of(base)->waiting;
+    return aio__socket_info(&datagram_of(base)->names, &aio__channel_of(base)->io.fd, name);
 }
 
 static const aio_transport_ops transport_ops = {
-    .size = sizeof(transport_ops),
-    .close = transport_close,
-    .abort = aio__channel_abort,
-    .is_closing = aio__channel_is_closing,
-    .get_extra_info = get_extra_info,
-    .set_protocol = aio__channel_set_protocol,
-    .get_protocol = aio__channel_get_protocol,
-    .set_write_buffer_limits = set_limits,
-    .get_write_buffer_limits = aio__channel_get_limits,
-    .get_write_buffer_size = get_size,
+    AIO__CHANNEL_COMMON,        AIO__CHANNEL_LIMITS,
+    .close = transport_close,   .get_extra_info = get_extra_info,
     .sendto = transport_sendto,
-    .get_loop = aio__channel_get_loop,
-    .ref = aio__channel_ref,
-    .unref = aio__channel_unref,
 };
 
 int aio__datagram_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, aio_future *waiter,
@@ -331,7 +292,7 @@ int aio__datagram_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, 
 {
     struct aio__channel *channel = NULL;
     struct datagram_transport *self;
-    socklen_t size = sizeof(self->peer);
+    socklen_t size = sizeof(self->names.peer);
     int err = aio__channel_new(loop, fd, protocol, waiter, &transport_ops, &channel_ops, &channel);
 
     if (err < 0)
@@ -341,7 +302,7 @@ int aio__datagram_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, 
         self->remote = remote->name;
         self->remote_size = remote->size;
     }
-    self->connected = getpeername(fd, (struct sockaddr *)&self->peer, &size) == 0;
+    self->connected = getpeername(fd, (struct sockaddr *)&self->names.peer, &size) == 0;
     *ret_transport = &channel->base;
     return 0;
 }

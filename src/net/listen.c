@@ -160,6 +160,7 @@ static int check_options(const aio_server_options *options)
 int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
                            const aio_server_options *options, aio_server **ret_server)
 {
+    struct aio__secure secure;
     aio_server *server;
     int err = aio__net_check_call(&loop, factory);
 
@@ -167,9 +168,18 @@ int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void
         err = check_options(options);
     if (err < 0)
         return err;
+    secure = (struct aio__secure){
+        .context = options->ssl,
+        .handshake_timeout = options->ssl_handshake_timeout,
+        .shutdown_timeout = options->ssl_shutdown_timeout,
+    };
+    err = aio__secure_check(&secure, AIO_TLS_SERVER);
+    if (err < 0)
+        return err;
     server = aio__server_new(loop, factory, arg, options->backlog);
     if (server == NULL)
         return AIO_ENOMEM;
+    aio__server_secure(server, &secure);
     err = options->sock >= 0 ? add_socket(server, options->sock, AF_UNSPEC)
                              : add_hosts(server, loop, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);
@@ -230,6 +240,7 @@ static int add_path(aio_server *server, const aio_unix_server_options *options)
 int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
                                 const aio_unix_server_options *options, aio_server **ret_server)
 {
+    struct aio__secure secure;
     aio_server *server;
     int err = aio__net_check_call(&loop, factory);
 
@@ -241,9 +252,18 @@ int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory,
         return aio_raise(AIO_EVALUE, "path and sock can not be specified at the same time");
     if (options->path == NULL && options->sock < 0)
         return aio_raise(AIO_EVALUE, "path was not specified, and no sock specified");
+    secure = (struct aio__secure){
+        .context = options->ssl,
+        .handshake_timeout = options->ssl_handshake_timeout,
+        .shutdown_timeout = options->ssl_shutdown_timeout,
+    };
+    err = aio__secure_check(&secure, AIO_TLS_SERVER);
+    if (err < 0)
+        return err;
     server = aio__server_new(loop, factory, arg, options->backlog);
     if (server == NULL)
         return AIO_ENOMEM;
+    aio__server_secure(server, &secure);
     err =
         options->sock >= 0 ? add_socket(server, options->sock, AF_UNIX) : add_path(server, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);

@@ -21,6 +21,7 @@ static void end_net(struct aio__close_hook *hook, aio_loop *loop)
         object->end(object);
     }
     loop->net = NULL;
+    aio__tls_unshare(net->tls);
     aio_free(net->recv_buffer);
     aio_free(net);
 }

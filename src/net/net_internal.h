@@ -21,9 +21,10 @@ enum { AIO__RECV_SIZE = 256 * 1024 };
 /* The net side of a loop: made when it is first needed, ended with the loop. */
 struct aio__net {
     struct aio__close_hook hook;
-    char *recv_buffer;     /* AIO__RECV_SIZE bytes, shared by all that read */
-    struct aio__list open; /* struct aio__net_object: to be ended with the loop */
-    struct aio__dns *dns;  /* dns.c: made with the first lookup; ended by a hook of its own */
+    char *recv_buffer;           /* AIO__RECV_SIZE bytes, shared by all that read */
+    struct aio__list open;       /* struct aio__net_object: to be ended with the loop */
+    struct aio__tls_shared *tls; /* tls_bio.c: made with the first connection of TLS */
+    struct aio__dns *dns;        /* dns.c: made with the first lookup; ended by a hook of its own */
 };
 
 /* Something with an fd that lives until it is closed. */
@@ -32,6 +33,9 @@ struct aio__net_object {
     /* The loop closes: let go of everything at once, without a word to the protocol. */
     void (*end)(struct aio__net_object *object);
 };
+
+/* tls_bio.c, tls_none.c: of a loop that ends; may be NULL. */
+void aio__tls_unshare(struct aio__tls_shared *shared);
 
 /* NULL: no memory. */
 struct aio__net *aio__net_get(aio_loop *loop);
@@ -72,14 +76,23 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
 
 /* Say what accept or getpeername gave: it stays known when the peer is gone. Once, right after. */
 void aio__stream_transport_set_peer(aio_transport *transport, const struct sockaddr_storage *peer);
+
 /*
- * Make a transport for one end of a pipe in non-blocking mode, which is taken on success.
- * connection_made is queued, then reading begins. The reading end's protocol hears data_received
- * and eof_received, the writing end's pause_writing and resume_writing, both connection_lost.
- * 0, or a code: then protocol and fd are still the caller's.
+ * What a protocol of the library's can do besides those of programs: say where the next bytes go,
+ * so that they are read straight to there, but only now and then.
  */
-int aio__pipe_transport_new(aio_loop *loop, int fd, bool writes, aio_protocol *protocol,
-                            aio_transport **ret_transport);
+struct aio__lender {
+    /* Where to read to; false: nowhere, and data_received is called. */
+    bool (*lend)(aio_protocol *self, void **ret_data, size_t *ret_size);
+    /* So many bytes are there. 0, or a code, as of data_received. */
+    int (*lent)(aio_protocol *self, size_t size);
+};
+
+/* Ask the current protocol so from now on, until it is replaced. Nothing for other transports. */
+void aio__stream_transport_set_lender(aio_transport *transport, const struct aio__lender *lender);
+
+/* Whether it is one of those. */
+bool aio__is_stream_transport(const aio_transport *transport);
 
 /* The transport whose place in its owner's list this is. */
 aio_transport *aio__stream_transport_of(struct aio__list *link);

@@ -11,7 +11,7 @@
 #include <aio/memory.h>
 #include <string.h>
 
-enum { BLOCK = 16 * 1024 };
+enum { BLOCK = 16 * 1024, MOST_SPARE = 8 };
 
 struct aio__outblock {
     struct aio__outblock *next;
@@ -21,11 +21,18 @@ struct aio__outblock {
     char data[];
 };
 
-static struct aio__outblock *block_new(size_t size)
+static struct aio__outblock *block_new(struct aio__outspare *spare, size_t size)
 {
     size_t capacity = size < BLOCK ? BLOCK : size;
-    struct aio__outblock *block = aio_malloc(sizeof(*block) + capacity);
+    struct aio__outblock *block;
 
+    if (spare != NULL && spare->first != NULL && capacity == BLOCK) {
+        block = spare->first;
+        spare->first = block->next;
+        spare->count--;
+    } else {
+        block = aio_malloc(sizeof(*block) + capacity);
+    }
     if (block == NULL)
         return NULL;
     block->next = NULL;
@@ -35,33 +42,83 @@ static struct aio__outblock *block_new(size_t size)
     return block;
 }
 
+static void block_free(struct aio__outspare *spare, struct aio__outblock *block)
+{
+    if (spare == NULL || spare->count == MOST_SPARE || block->capacity != BLOCK) {
+        aio_free(block);
+        return;
+    }
+    block->next = spare->first;
+    spare->first = block;
+    spare->count++;
+}
+
+void aio__outspare_clear(struct aio__outspare *spare)
+{
+    struct aio__outblock *block;
+
+    while ((block = spare->first) != NULL) {
+        spare->first = block->next;
+        aio_free(block);
+    }
+    spare->count = 0;
+}
+
 static void put(struct aio__outblock *block, const char *data, size_t size)
 {
     memcpy(block->data + block->end, data, size);
     block->end += size;
 }
 
+/* Blocks for so many bytes, linked: one, or as many as make each of the size that is spared. NULL:
+ * no memory. */
+static struct aio__outblock *chain_new(struct aio__outspare *spare, size_t size)
+{
+    struct aio__outblock *first = NULL;
+    struct aio__outblock **next = &first;
+
+    while (size > 0) {
+        size_t piece = spare == NULL || size < BLOCK ? size : BLOCK;
+
+        *next = block_new(spare, piece);
+        if (*next == NULL)
+            break;
+        next = &(*next)->next;
+        size -= piece;
+    }
+    while (size > 0 && first != NULL) {
+        struct aio__outblock *block = first;
+
+        first = block->next;
+        block_free(spare, block);
+    }
+    return first;
+}
+
 int aio__outbuf_append(struct aio__outbuf *buffer, const void *data, size_t size)
 {
     struct aio__outblock *last = buffer->last;
     size_t room = last == NULL ? 0 : last->capacity - last->end;
-    struct aio__outblock *block = NULL;
+    const char *from = data;
+    size_t left = size;
 
     if (size > room) {
-        block = block_new(size - room);
-        if (block == NULL)
+        struct aio__outblock *chain = chain_new(buffer->spare, size - room);
+
+        if (chain == NULL)
             return AIO_ENOMEM;
-    } else {
-        room = size;
-    }
-    if (room > 0)
-        put(last, data, room);
-    if (block != NULL) {
-        put(block, (const char *)data + room, size - room);
         if (last == NULL)
-            buffer->first = block;
+            last = buffer->first = chain;
         else
-            last->next = block;
+            last->next = chain;
+    }
+    for (struct aio__outblock *block = last; left > 0; block = block->next) {
+        size_t free = block->capacity - block->end;
+        size_t piece = left < free ? left : free;
+
+        put(block, from, piece);
+        from += piece;
+        left -= piece;
         buffer->last = block;
     }
     buffer->size += size;
@@ -95,6 +152,6 @@ void aio__outbuf_drop(struct aio__outbuf *buffer, size_t size)
         buffer->first = block->next;
         if (block->next == NULL)
             buffer->last = NULL;
-        aio_free(block);
+        block_free(buffer->spare, block);
     }
 }

@@ -13,10 +13,17 @@
 
 struct aio__outblock;
 
+/* Blocks that nobody needs for now. Zeroed to begin with. */
+struct aio__outspare {
+    struct aio__outblock *first;
+    unsigned count;
+};
+
 struct aio__outbuf {
     struct aio__outblock *first;
     struct aio__outblock *last;
-    size_t size; /* bytes in all blocks */
+    size_t size;                 /* bytes in all blocks */
+    struct aio__outspare *spare; /* where blocks come from and go to; NULL: the allocator */
 };
 
 /* Copy bytes to the end. 0, or AIO_ENOMEM: then nothing was added. */
@@ -27,6 +34,8 @@ int aio__outbuf_peek(const struct aio__outbuf *buffer, struct iovec *pieces, int
 
 /* Drop that many bytes from the front; at most all. */
 void aio__outbuf_drop(struct aio__outbuf *buffer, size_t size);
+
+void aio__outspare_clear(struct aio__outspare *spare);
 
 static inline void aio__outbuf_clear(struct aio__outbuf *buffer)
 {

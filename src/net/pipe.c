@@ -5,12 +5,21 @@
  * Thread: the loop's.
  */
 #include "future/future_internal.h"
+#include "net/channel.h"
 #include "net/connection.h"
 #include "net/pipe_internal.h"
 
 #include <aio/pipe.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+
+const void *aio__pipe_info(const aio_transport *base, const char *name)
+{
+    const struct aio__channel *self = aio__channel_of(base);
+
+    return strcmp(name, "pipe") == 0 && self->io.fd >= 0 ? &self->io.fd : NULL;
+}
 
 typedef int (*make_fn)(aio_loop *loop, int fd, aio_protocol *protocol, aio_future *waiter,
                        aio_transport **ret_transport);

@@ -19,4 +19,7 @@ int aio__read_pipe_new(aio_loop *loop, int fd, aio_protocol *protocol, aio_futur
 int aio__write_pipe_new(aio_loop *loop, int fd, aio_protocol *protocol, aio_future *waiter,
                         aio_transport **ret_transport);
 
+/* get_extra_info() of both. */
+const void *aio__pipe_info(const aio_transport *base, const char *name);
+
 #endif

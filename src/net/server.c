@@ -46,7 +46,8 @@ struct aio_server {
     aio_loop *loop;
     aio_protocol_factory_fn factory;
     void *arg;
-    bool owns_arg; /* arg goes with the server */
+    bool owns_arg;             /* arg goes with the server */
+    struct aio__secure secure; /* its context referenced; zero: no TLS */
     int backlog;
     bool serving;
     bool closed;
@@ -86,6 +87,7 @@ void aio_server_unref(aio_server *server)
     aio__ctx_release(server->context);
     if (server->owns_arg)
         aio_free(server->arg);
+    aio_tls_context_unref(server->secure.context);
     aio_free(server);
     aio__loop_disown(loop);
 }
@@ -144,6 +146,12 @@ void aio__server_own_arg(aio_server *server)
     server->owns_arg = true;
 }
 
+void aio__server_secure(aio_server *server, const struct aio__secure *secure)
+{
+    server->secure = *secure;
+    (void)aio_tls_context_ref(secure->context);
+}
+
 /* --- accepting ------------------------------------------------------------------------- */
 
 /* What went wrong with one connection is told in debug mode only, as asyncio does. */
@@ -167,7 +175,8 @@ static int serve(struct arrival *arrival)
     aio_server *server = arrival->server;
     aio_transport *transport;
     aio_protocol *protocol;
-    int err = aio__make_protocol(server->factory, server->arg, &protocol);
+    int err = aio__make_secure_protocol(server->loop, server->factory, server->arg, &server->secure,
+                                        NULL, &protocol, NULL);
 
     if (err < 0)
         return err;

@@ -13,31 +13,15 @@
 #include <aio/sock.h>
 #include <aio/task.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 
 /* --- checks ---------------------------------------------------------------------------- */
 
 static int check_call(aio_loop **loop, int sock)
 {
-    aio_loop *running = aio_get_running_loop();
-    int flags;
+    int err = aio__net_check_task(loop);
 
-    if (running == NULL)
-        return AIO_ENOLOOP;
-    if (*loop == NULL)
-        *loop = running;
-    if (aio_current_task(running) == NULL)
-        return aio_raise(AIO_ENOTASK, "only a task can wait for a socket");
-    if (*loop != running)
-        return aio_raise(AIO_ERUNTIME, "the loop is not the running one");
-    if (!aio_loop_get_debug(running))
-        return 0;
-    flags = fcntl(sock, F_GETFL);
-    return flags >= 0 && !(flags & O_NONBLOCK)
-               ? aio_raise(AIO_EVALUE, "the socket must be non-blocking")
-               : 0;
+    return err < 0 ? err : aio__check_nonblocking(*loop, sock);
 }
 
 /* A call has failed: 0 once it is to be tried again, or a raised code. */

@@ -2,8 +2,8 @@
 /*
  * tls.c - a connection of TLS: a protocol below, a transport above
  *
- * Bytes of the peer's go into a BIO in memory, SSL reads them there; what SSL writes into another
- * goes to the transport below. The states are asyncio's (S140-S143):
+ * What the transport below receives SSL reads, and what SSL writes goes to that transport: tls_bio.c.
+ * The states are asyncio's (S140-S143):
  *
  *   UNWRAPPED -> HANDSHAKE -> WRAPPED -> SHUTDOWN -> UNWRAPPED
  *
@@ -20,17 +20,18 @@
  *
  * Thread: the loop's.
  */
+#include "base/log.h"
 #include "future/future_internal.h"
 #include "net/tls_internal.h"
 
+#include <aio/memory.h>
 #include <openssl/err.h>
+#include <string.h>
 
 static struct aio__tls *of_below(aio_protocol *protocol)
 {
     return aio__container_of(protocol, struct aio__tls, below);
 }
-
-enum { READ_HIGH = 256 * 1024, READ_LOW = READ_HIGH / 4 };
 
 /* --- life ------------------------------------------------------------------------------ */
 
@@ -48,7 +49,10 @@ void aio__tls_unref(struct aio__tls *self)
     if (--self->refs != 0)
         return;
     SSL_free(self->ssl);
-    aio__outbuf_clear(&self->backlog);
+    aio__tls_part(self);
+    aio__tls_certificate_free(self->peer);
+    aio_free(self->alpn);
+    aio_free(self->hostname);
     aio_tls_context_unref(self->context);
     aio_tls_context_unref(self->chosen);
     aio_transport_unref(self->lower);
@@ -103,7 +107,7 @@ void aio__tls_abort(struct aio__tls *self, aio_exception *error)
     self->state = self->state == HANDSHAKE ? HANDSHAKE : UNWRAPPED;
     self->closing = true;
     aio__timer_stop(self->loop, &self->timer);
-    aio__outbuf_clear(&self->backlog);
+    aio__tls_forget(self);
     if (self->lower != NULL)
         aio_transport_abort(self->lower);
 }
@@ -157,23 +161,16 @@ static void run_lost(struct aio__ready *node)
 
 size_t aio__tls_pending(const struct aio__tls *self)
 {
-    return self->backlog.size + BIO_ctrl_pending(SSL_get_wbio(self->ssl));
+    return self->backlog.size + aio__tls_outgoing(self);
 }
 
 static void send_out(struct aio__tls *self)
 {
-    BIO *out = SSL_get_wbio(self->ssl);
-    char *data;
-    long size;
-
-    if (self->lower == NULL || self->lower_full)
-        return;
-    size = BIO_get_mem_data(out, &data);
-    if (size <= 0)
-        return;
-    /* It copies what it cannot send; what it cannot copy is its end. */
-    (void)aio_transport_write(self->lower, data, (size_t)size);
-    (void)BIO_reset(out);
+    if (aio__tls_send(self) < 0)
+        fatal(self, AIO_ENOMEM, "Fatal error on SSL protocol");
+    else if (self->chatter > AIO__TLS_CHATTER)
+        fatal(self, aio_raise(AIO_ESSL, "the peer makes us answer and reads no answer"),
+              "Fatal error on SSL protocol");
 }
 
 /* Let the program know how full we are. Pausing is at the mark itself, one byte sooner than below
@@ -189,16 +186,16 @@ void aio__tls_tell_flow(struct aio__tls *self)
     aio__flow_shrunk(&self->flow, &self->above, size);
 }
 
-static void control_reading(struct aio__tls *self)
+void aio__tls_control_reading(struct aio__tls *self)
 {
-    size_t size = BIO_ctrl_pending(SSL_get_rbio(self->ssl));
+    size_t size = aio__tls_incoming(self);
 
     if (self->lower == NULL)
         return;
-    if (size >= READ_HIGH && !self->lower_paused) {
+    if (size >= self->read_high && !self->lower_paused) {
         self->lower_paused = true;
         (void)aio_transport_pause_reading(self->lower);
-    } else if (size <= READ_LOW && self->lower_paused) {
+    } else if (size <= self->read_low && self->lower_paused) {
         self->lower_paused = false;
         (void)aio_transport_resume_reading(self->lower);
     }
@@ -221,6 +218,9 @@ static void handshake_done(struct aio__tls *self)
 
     aio__timer_stop(self->loop, &self->timer);
     self->state = WRAPPED;
+    send_out(self); /* before the program has its turn: the shared buffer is free then */
+    if (self->state != WRAPPED)
+        return;
     if (self->app_state == APP_INIT) {
         self->app_state = APP_MADE;
         if (app->ops->connection_made != NULL) {
@@ -286,28 +286,63 @@ static int decrypt(struct aio__tls *self, void *data, size_t size, size_t *ret_s
     return 1;
 }
 
-/* Hand the program one bufferful: decrypt()'s result, or the code of a callback that failed. */
-static int read_some(struct aio__tls *self)
+/* Read into the program's buffer: decrypt()'s result, or the code of a callback that failed. */
+static int read_buffered(struct aio__tls *self)
 {
     const aio_protocol_ops *ops = self->app->ops;
-    void *data = aio__net_of(self->loop)->recv_buffer;
-    size_t size = AIO__RECV_SIZE;
+    void *data = NULL;
+    size_t size = 0;
     size_t got = 0;
-    int code = 0;
     int more;
+    int code = ops->get_buffer(self->app, AIO__RECV_SIZE, &data, &size);
 
-    if (ops->get_buffer != NULL)
-        code = ops->get_buffer(self->app, size, &data, &size);
     if (code >= 0 && size == 0)
         code = aio_raise(AIO_ERUNTIME, "get_buffer() returned an empty buffer");
     if (code < 0)
         return code;
     more = decrypt(self, data, size, &got);
-    if (got > 0 && ops->get_buffer != NULL)
+    send_out(self);
+    if (got > 0 && self->app != NULL)
         code = ops->buffer_updated(self->app, got);
-    else if (got > 0 && ops->data_received != NULL)
+    return code < 0 ? code : more;
+}
+
+/* Read into a buffer of ours, and let the program see it: as above. */
+static int read_lent(struct aio__tls *self, char *data, size_t size)
+{
+    const aio_protocol_ops *ops = self->app->ops;
+    size_t got = 0;
+    int more = decrypt(self, data, size, &got);
+    int code = 0;
+
+    send_out(self);
+    if (got > 0 && self->app != NULL && ops->data_received != NULL)
         code = ops->data_received(self->app, data, got);
     return code < 0 ? code : more;
+}
+
+/* Hand the program one bufferful. That of the loop may be in use already: by the protocol whose
+ * callback has called us, which TLS inside TLS makes another one's. */
+static int read_some(struct aio__tls *self)
+{
+    struct aio__tls_shared *shared = self->shared;
+    char *data;
+    int more;
+
+    if (self->app->ops->get_buffer != NULL)
+        return read_buffered(self);
+    if (!shared->is_lent) {
+        shared->is_lent = true;
+        more = read_lent(self, shared->plain, sizeof(shared->plain));
+        shared->is_lent = false;
+        return more;
+    }
+    data = aio_malloc(AIO__TLS_RECORD);
+    if (data == NULL)
+        return AIO_ENOMEM;
+    more = read_lent(self, data, AIO__TLS_RECORD);
+    aio_free(data);
+    return more;
 }
 
 static void tell_eof(struct aio__tls *self)
@@ -315,8 +350,9 @@ static void tell_eof(struct aio__tls *self)
     if (self->app == NULL || self->app_state != APP_MADE)
         return;
     self->app_state = APP_EOF;
-    if (self->app->ops->eof_received != NULL)
-        (void)self->app->ops->eof_received(self->app); /* cannot keep it open (S142) */
+    if (self->app->ops->eof_received != NULL && self->app->ops->eof_received(self->app))
+        aio__log(AIO_LOG_WARNING,
+                 "returning true from eof_received() has no effect when using ssl");
 }
 
 static void do_read(struct aio__tls *self)
@@ -337,26 +373,80 @@ static void do_read(struct aio__tls *self)
 
 /* --- writing --------------------------------------------------------------------------- */
 
+/* Encrypt one piece: how much of it, 0 if SSL wants to read first, or a raised code. */
+static ssize_t encrypt(struct aio__tls *self, const void *data, size_t size)
+{
+    size_t done = 0;
+    int result;
+    int why;
+
+    ERR_clear_error();
+    self->is_encrypting = true;
+    result = SSL_write_ex(self->ssl, data, size, &done);
+    self->is_encrypting = false;
+    if (result == 1)
+        return (ssize_t)done;
+    why = SSL_get_error(self->ssl, result);
+    return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0
+                                                                     : aio__tls_raise(self->ssl);
+}
+
 static void do_write(struct aio__tls *self)
 {
     struct iovec piece;
-    size_t done;
+    ssize_t done = 1;
 
-    while (self->backlog.size > 0) {
-        int result;
-        int why;
-
+    while (self->backlog.size > 0 && done > 0 && self->state == WRAPPED) {
         (void)aio__outbuf_peek(&self->backlog, &piece, 1);
-        ERR_clear_error();
-        result = SSL_write_ex(self->ssl, piece.iov_base, piece.iov_len, &done);
-        if (result != 1) {
-            why = SSL_get_error(self->ssl, result);
-            if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-                fatal(self, aio__tls_raise(self->ssl), "Fatal error on SSL protocol");
-            return;
-        }
-        aio__outbuf_drop(&self->backlog, done);
+        done = encrypt(self, piece.iov_base, piece.iov_len);
+        if (done > 0)
+            aio__outbuf_drop(&self->backlog, (size_t)done);
+        if (aio__tls_shared_is_full(self))
+            send_out(self);
     }
+    if (done < 0)
+        fatal(self, (int)done, "Fatal error on SSL protocol");
+}
+
+/* The backlog is empty: encrypt the caller's bytes where they are. How much, or a raised code. */
+static ssize_t write_through(struct aio__tls *self, const char *data, size_t size)
+{
+    size_t sent = 0;
+    ssize_t done = 1;
+
+    while (sent < size && done > 0 && self->state == WRAPPED) {
+        done = encrypt(self, data + sent, size - sent);
+        if (done > 0)
+            sent += (size_t)done;
+        if (aio__tls_shared_is_full(self))
+            send_out(self);
+    }
+    return done < 0 ? done : (ssize_t)sent;
+}
+
+/* Only writing, no reading: in a callback of another connection's the program expects no data. */
+int aio__tls_write(struct aio__tls *self, const void *data, size_t size)
+{
+    bool now = self->loop->current == NULL && self->state == WRAPPED;
+    ssize_t done = 0;
+    int err = 0;
+
+    if (now && self->backlog.size == 0)
+        done = write_through(self, data, size);
+    if (done < 0)
+        fatal(self, (int)done, "Fatal error on SSL protocol");
+    if (self->closing)
+        return 0;
+    if ((size_t)done < size)
+        err = aio__outbuf_append(&self->backlog, (const char *)data + done, size - (size_t)done);
+    if (!now) {
+        aio__tls_work(self);
+    } else {
+        do_write(self);
+        if (!self->is_busy)
+            send_out(self);
+    }
+    return err;
 }
 
 /* --- shutting down --------------------------------------------------------------------- */
@@ -381,11 +471,12 @@ static void begin_shutdown(struct aio__tls *self)
  * be taken, or OpenSSL would not see the end. */
 static bool peer_has_closed(struct aio__tls *self)
 {
+    char nothing[1024];
     size_t got;
     int more = 1;
 
     while (more == 1)
-        more = decrypt(self, aio__net_of(self->loop)->recv_buffer, AIO__RECV_SIZE, &got);
+        more = decrypt(self, nothing, sizeof(nothing), &got);
     if (more < 0 && more != AIO_EEOF)
         aio_exception_unref(aio_error_catch(more)); /* an end as well */
     return more < 0;
@@ -423,8 +514,16 @@ static void work_once(struct aio__tls *self)
     if (self->state == SHUTDOWN)
         do_shutdown(self);
     send_out(self);
-    control_reading(self);
+    aio__tls_control_reading(self);
     aio__tls_tell_flow(self);
+}
+
+/* SSL_MODE_RELEASE_BUFFERS leaves one of the two after a handshake. Not while part of a record was
+ * read: before OpenSSL 3.0.14 a record's header alone would be lost with its buffer. */
+static void release_buffers(struct aio__tls *self)
+{
+    if (strcmp(SSL_rstate_string(self->ssl), "RH") == 0)
+        (void)SSL_free_buffers(self->ssl);
 }
 
 /* Do all that can be done now, on the thread's own stack. */
@@ -442,6 +541,7 @@ static void work(struct aio__tls *self)
         work_once(self);
     }
     self->is_busy = false;
+    release_buffers(self);
     aio__tls_unref(self);
 }
 
@@ -472,6 +572,10 @@ static int below_made(aio_protocol *protocol, aio_transport *lower)
 
     if (self->lower == NULL)
         self->lower = aio_transport_ref(lower);
+    if (self->closing) { /* before it began: who waited for it was cancelled */
+        aio_transport_abort(lower);
+        return 0;
+    }
     self->state = HANDSHAKE;
     err = set_timer(self, self->handshake_seconds);
     if (err < 0)
@@ -488,7 +592,7 @@ static int below_lost(aio_protocol *protocol, aio_exception *error)
     self->ended = true;
     self->closing = true;
     aio__timer_stop(self->loop, &self->timer);
-    aio__outbuf_clear(&self->backlog);
+    aio__tls_part(self);
     if (self->failure == NULL)
         self->failure = aio_exception_ref(error);
     if (self->waiter != NULL && self->failure == NULL) {
@@ -498,7 +602,8 @@ static int below_lost(aio_protocol *protocol, aio_exception *error)
     } else {
         wake_waiter(self, self->failure);
     }
-    if ((self->app_state == APP_MADE || self->app_state == APP_EOF) && self->state != HANDSHAKE) {
+    /* A program that was upgrading has known its connection, so that it hears of the end, too. */
+    if (self->app_state == APP_MADE || self->app_state == APP_EOF) {
         self->app_state = APP_LOST;
         aio__tls_queue(self, &self->lost);
     }
@@ -516,6 +621,7 @@ static void below_release(aio_protocol *protocol)
     self->ended = true;
     self->closing = true;
     aio__timer_stop(self->loop, &self->timer);
+    aio__tls_part(self);
     wake_waiter(self, NULL);
     if (!self->lost.queued)
         release_app(self);
@@ -527,16 +633,26 @@ static void below_release(aio_protocol *protocol)
 static int below_data(aio_protocol *protocol, const void *data, size_t size)
 {
     struct aio__tls *self = of_below(protocol);
-    size_t written;
+    int err;
 
     if (self->state == UNWRAPPED)
         return 0;
-    if (BIO_write_ex(SSL_get_rbio(self->ssl), data, size, &written) != 1 || written != size) {
-        ERR_clear_error();
-        fatal(self, AIO_ENOMEM, "Fatal error on SSL protocol");
-        return 0;
+    if (self->is_busy) { /* a transport of the program's that answers at once */
+        err = aio__tls_hold(self, self->lent, self->lent_size);
+        self->lent_size = 0;
+        if (err == 0)
+            err = aio__tls_hold(self, data, size);
+    } else {
+        self->lent = data;
+        self->lent_size = size;
+        work(self);
+        err = aio__tls_hold(self, self->lent, self->lent_size);
+        self->lent_size = 0;
     }
-    work(self);
+    if (err < 0)
+        fatal(self, AIO_ENOMEM, "Fatal error on SSL protocol");
+    else if (self->is_busy)
+        self->again = true;
     return 0;
 }
 

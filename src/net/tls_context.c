@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,15 +25,28 @@
 
 struct aio_tls_context {
     _Atomic(size_t) refs;
-    SSL_CTX *native;
+    SSL_CTX *native; /* of the default one: NULL until it is needed */
     aio_tls_side side;
     aio_tls_verify verify;
     bool check_hostname;
     _Atomic(bool) has_store; /* authorities of its own, or the system's by now */
+    bool shares_store;       /* the system's */
     unsigned char *alpn;     /* as on the wire; owned */
     unsigned alpn_size;
     aio_tls_sni_fn choose;
     void *choose_arg;
+    char *password; /* of keys; owned; may be NULL */
+};
+
+/* For what is made when the first connection needs it, in whatever thread. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What ssl=True means. */
+static aio_tls_context shared = {
+    .refs = 1,
+    .side = AIO_TLS_CLIENT,
+    .verify = AIO_TLS_VERIFY_REQUIRED,
+    .check_hostname = true,
 };
 
 /* --- errors ---------------------------------------------------------------------------- */
@@ -56,9 +70,14 @@ int aio__tls_raise(const SSL *ssl)
     return aio_raise(AIO_ESSL, "%s", reason == NULL ? "unknown error" : reason);
 }
 
+/* Every change begins with this. */
 static int need_context(const aio_tls_context *context)
 {
-    return context != NULL ? 0 : aio_raise(AIO_EVALUE, "a TLS context is needed, not NULL");
+    if (context == NULL)
+        return aio_raise(AIO_EVALUE, "a TLS context is needed, not NULL");
+    if (context == &shared)
+        return aio_raise(AIO_EVALUE, "the default context is everybody's, and cannot be changed");
+    return 0;
 }
 
 /* --- life ------------------------------------------------------------------------------ */
@@ -100,14 +119,17 @@ static int choose_context(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* A key with a passphrase: there is nobody to ask. */
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
+/* OpenSSL's own would ask at the terminal. */
+static int give_password(char *buffer, int size, int writing, void *arg)
 {
-    (void)buffer;
-    (void)size;
+    const aio_tls_context *context = arg;
+    size_t length = context->password == NULL ? 0 : strlen(context->password);
+
     (void)writing;
-    (void)arg;
-    return -1;
+    if (context->password == NULL || length > (size_t)size)
+        return -1;
+    memcpy(buffer, context->password, length);
+    return (int)length;
 }
 
 static bool set_up(aio_tls_context *context)
@@ -125,7 +147,8 @@ static bool set_up(aio_tls_context *context)
                                     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                  SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_default_passwd_cb(native, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(native, give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(native, context);
     if (context->side == AIO_TLS_SERVER) {
         SSL_CTX_set_tlsext_servername_callback(native, choose_context);
         SSL_CTX_set_tlsext_servername_arg(native, context);
@@ -152,6 +175,45 @@ aio_tls_context *aio_tls_context_new(aio_tls_side side)
     return NULL;
 }
 
+aio_tls_context *aio_tls_context_default(void)
+{
+    return &shared;
+}
+
+/* The default context is set up when it is first used, and again if there was no memory. */
+static bool is_set_up(aio_tls_context *context)
+{
+    bool so;
+
+    if (context != &shared)
+        return true;
+    (void)pthread_mutex_lock(&lock);
+    so = context->native != NULL || set_up(context);
+    if (!so) {
+        SSL_CTX_free(context->native);
+        context->native = NULL;
+        ERR_clear_error();
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return so;
+}
+
+aio_tls_side aio__tls_side(const aio_tls_context *context)
+{
+    return context->side;
+}
+
+int aio__tls_check(const aio_tls_context *context, aio_tls_side side)
+{
+    if (context->side == side)
+        return 0;
+    if (context == &shared)
+        return aio_raise(AIO_ETYPE, "ssl argument must be an SSLContext or None");
+    return aio_raise(AIO_EVALUE, side == AIO_TLS_CLIENT
+                                     ? "Cannot create a client socket with a server's context"
+                                     : "Cannot create a server socket with a client's context");
+}
+
 aio_tls_context *aio_tls_context_ref(aio_tls_context *context)
 {
     if (context != NULL)
@@ -159,18 +221,43 @@ aio_tls_context *aio_tls_context_ref(aio_tls_context *context)
     return context;
 }
 
+static void forget_password(aio_tls_context *context)
+{
+    if (context->password != NULL)
+        OPENSSL_cleanse(context->password, strlen(context->password));
+    aio_free(context->password);
+    context->password = NULL;
+}
+
 void aio_tls_context_unref(aio_tls_context *context)
 {
     if (context == NULL || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(context->native);
+    forget_password(context);
     aio_free(context->alpn);
     aio_free(context);
 }
 
 void *aio_tls_context_native(aio_tls_context *context)
 {
-    return context == NULL ? NULL : context->native;
+    return context == NULL || !is_set_up(context) ? NULL : context->native;
+}
+
+int aio_tls_context_set_password(aio_tls_context *context, const char *password)
+{
+    char *copy = NULL;
+    int err = need_context(context);
+
+    if (err == 0 && password != NULL) {
+        copy = aio_strdup(password);
+        err = copy == NULL ? AIO_ENOMEM : 0;
+    }
+    if (err < 0)
+        return err;
+    forget_password(context);
+    context->password = copy;
+    return 0;
 }
 
 /* --- certificates ---------------------------------------------------------------------- */
@@ -193,30 +280,36 @@ int aio_tls_context_load_cert_chain(aio_tls_context *context, const char *cert_f
     return 0;
 }
 
-static X509_STORE *system_store;
+static X509_STORE *system_store; /* under the lock; NULL: not loaded yet */
 
-static void load_system_store(void)
+/* The system's authorities, or NULL. */
+static X509_STORE *load_system_store(void)
 {
-    X509_STORE *store = X509_STORE_new();
-
-    if (store != NULL)
-        (void)X509_STORE_set_default_paths(store); /* without any, nobody is trusted */
-    ERR_clear_error();
-    system_store = store;
+    if (system_store == NULL) {
+        system_store = X509_STORE_new();
+        if (system_store != NULL)
+            (void)X509_STORE_set_default_paths(system_store); /* without any, nobody is trusted */
+        ERR_clear_error();
+    }
+    return system_store;
 }
 
 static int use_system_store(aio_tls_context *context)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    bool expected = false;
+    int err = 0;
 
-    if (!atomic_compare_exchange_strong(&context->has_store, &expected, true))
+    if (atomic_load(&context->has_store))
         return 0;
-    (void)pthread_once(&once, load_system_store);
-    if (system_store == NULL)
-        return AIO_ENOMEM;
-    SSL_CTX_set1_cert_store(context->native, system_store);
-    return 0;
+    (void)pthread_mutex_lock(&lock);
+    if (load_system_store() == NULL) {
+        err = AIO_ENOMEM;
+    } else if (!atomic_load(&context->has_store)) {
+        SSL_CTX_set1_cert_store(context->native, system_store);
+        context->shares_store = true;
+        atomic_store(&context->has_store, true);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return err;
 }
 
 /* Authorities are not to be added to the store that all share. */
@@ -224,12 +317,13 @@ static int own_store(aio_tls_context *context)
 {
     X509_STORE *store;
 
-    if (system_store == NULL || SSL_CTX_get_cert_store(context->native) != system_store)
+    if (!context->shares_store)
         return 0;
     store = X509_STORE_new();
     if (store == NULL)
         return AIO_ENOMEM;
     SSL_CTX_set_cert_store(context->native, store);
+    context->shares_store = false;
     return 0;
 }
 
@@ -252,6 +346,77 @@ int aio_tls_context_load_verify_locations(aio_tls_context *context, const char *
     return 0;
 }
 
+/* One certificate or list of revoked ones: 0, a raised code, or AIO_EEOF when there are no more. */
+static int add_pem(X509_STORE *store, BIO *bio)
+{
+    STACK_OF(X509_INFO) *found = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL);
+    int count = found == NULL ? 0 : sk_X509_INFO_num(found);
+    int added = 0;
+    int so = 1;
+
+    for (int i = 0; i < count && so == 1; i++) {
+        const X509_INFO *info = sk_X509_INFO_value(found, i);
+
+        if (info->x509 != NULL)
+            so = X509_STORE_add_cert(store, info->x509);
+        if (so == 1 && info->crl != NULL)
+            so = X509_STORE_add_crl(store, info->crl);
+        added += info->x509 != NULL || info->crl != NULL;
+    }
+    sk_X509_INFO_pop_free(found, X509_INFO_free);
+    if (found == NULL || so != 1)
+        return aio__tls_raise(NULL);
+    return added > 0
+               ? 0
+               : aio_raise(AIO_ESSL, "not enough data: cadata does not contain a certificate");
+}
+
+static int add_der(X509_STORE *store, const unsigned char *data, size_t size)
+{
+    const unsigned char *next = data;
+    int so = 1;
+
+    while (next < data + size && so == 1) {
+        X509 *one = d2i_X509(NULL, &next, data + size - next);
+
+        if (one == NULL)
+            break;
+        so = X509_STORE_add_cert(store, one);
+        X509_free(one);
+    }
+    return next == data + size && so == 1 ? 0 : aio__tls_raise(NULL);
+}
+
+int aio_tls_context_load_verify_data(aio_tls_context *context, const void *data, size_t size)
+{
+    X509_STORE *store;
+    BIO *bio;
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if (data == NULL || size == 0 || size > INT_MAX)
+        return aio_raise(AIO_EVALUE, "data of authorities is needed");
+    err = own_store(context);
+    if (err < 0)
+        return err;
+    ERR_clear_error();
+    store = SSL_CTX_get_cert_store(context->native);
+    if (*(const unsigned char *)data == 0x30) { /* a SEQUENCE, which no text begins with */
+        err = add_der(store, data, size);
+    } else {
+        bio = BIO_new_mem_buf(data, (int)size);
+        if (bio == NULL)
+            return AIO_ENOMEM;
+        err = add_pem(store, bio);
+        (void)BIO_free(bio);
+    }
+    ERR_clear_error();
+    if (err == 0)
+        atomic_store(&context->has_store, true);
+    return err;
+}
+
 /* --- settings -------------------------------------------------------------------------- */
 
 int aio_tls_context_set_verify(aio_tls_context *context, aio_tls_verify verify)
@@ -266,9 +431,41 @@ int aio_tls_context_set_verify(aio_tls_context *context, aio_tls_verify verify)
     return 0;
 }
 
+int aio_tls_context_set_verify_flags(aio_tls_context *context, unsigned flags)
+{
+    static const struct {
+        unsigned flag;
+        unsigned long native;
+    } all[] = {
+        {AIO_TLS_VERIFY_CRL_CHECK_LEAF, X509_V_FLAG_CRL_CHECK},
+        {AIO_TLS_VERIFY_CRL_CHECK_CHAIN, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL},
+        {AIO_TLS_VERIFY_X509_STRICT, X509_V_FLAG_X509_STRICT},
+        {AIO_TLS_VERIFY_PARTIAL_CHAIN, X509_V_FLAG_PARTIAL_CHAIN},
+    };
+    X509_VERIFY_PARAM *param;
+    unsigned long native = 0;
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (flags & all[i].flag)
+            native |= all[i].native;
+        flags &= ~all[i].flag;
+    }
+    if (flags != 0)
+        return aio_raise(AIO_EVALUE, "no such flags: %#x", flags);
+    param = SSL_CTX_get0_param(context->native);
+    (void)X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+                                                   X509_V_FLAG_X509_STRICT |
+                                                   X509_V_FLAG_PARTIAL_CHAIN);
+    (void)X509_VERIFY_PARAM_set_flags(param, native);
+    return 0;
+}
+
 void aio_tls_context_set_check_hostname(aio_tls_context *context, bool check)
 {
-    if (context != NULL)
+    if (context != NULL && context != &shared)
         context->check_hostname = check;
 }
 
@@ -308,7 +505,8 @@ int aio_tls_context_set_alpn_protocols(aio_tls_context *context, const char *con
     return 0;
 }
 
-int aio_tls_context_set_minimum_version(aio_tls_context *context, aio_tls_version version)
+/* OpenSSL's number for a version, or a raised code. */
+static int version_number(const aio_tls_context *context, aio_tls_version version)
 {
     int err = need_context(context);
 
@@ -316,14 +514,47 @@ int aio_tls_context_set_minimum_version(aio_tls_context *context, aio_tls_versio
         return err;
     if (version != AIO_TLS_1_2 && version != AIO_TLS_1_3)
         return aio_raise(AIO_EVALUE, "no such version of TLS: %d", (int)version);
-    (void)SSL_CTX_set_min_proto_version(context->native,
-                                        version == AIO_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    return version == AIO_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+}
+
+int aio_tls_context_set_minimum_version(aio_tls_context *context, aio_tls_version version)
+{
+    int number = version_number(context, version);
+
+    if (number < 0)
+        return number;
+    (void)SSL_CTX_set_min_proto_version(context->native, number);
     return 0;
+}
+
+int aio_tls_context_set_maximum_version(aio_tls_context *context, aio_tls_version version)
+{
+    int number = version_number(context, version);
+
+    if (number < 0)
+        return number;
+    (void)SSL_CTX_set_max_proto_version(context->native, number);
+    return 0;
+}
+
+int aio_tls_context_set_ciphers(aio_tls_context *context, const char *ciphers)
+{
+    int err = need_context(context);
+
+    if (err < 0)
+        return err;
+    if (ciphers == NULL)
+        return aio_raise(AIO_EVALUE, "a list of ciphers is needed, not NULL");
+    ERR_clear_error();
+    if (SSL_CTX_set_cipher_list(context->native, ciphers) == 1)
+        return 0;
+    ERR_clear_error();
+    return aio_raise(AIO_ESSL, "No cipher can be selected.");
 }
 
 void aio_tls_context_set_sni_callback(aio_tls_context *context, aio_tls_sni_fn fn, void *arg)
 {
-    if (context == NULL)
+    if (context == NULL || context == &shared)
         return;
     context->choose = fn;
     context->choose_arg = arg;
@@ -362,20 +593,6 @@ static int verify_mode(const aio_tls_context *context)
     }
 }
 
-static bool set_bios(SSL *ssl)
-{
-    BIO *in = BIO_new(BIO_s_mem());
-    BIO *out = BIO_new(BIO_s_mem());
-
-    if (in == NULL || out == NULL) {
-        (void)BIO_free(in);
-        (void)BIO_free(out);
-        return false;
-    }
-    SSL_set_bio(ssl, in, out);
-    return true;
-}
-
 int aio__tls_new_ssl(aio_tls_context *context, const char *server_hostname,
                      aio_tls_context **chosen, SSL **ret_ssl)
 {
@@ -384,10 +601,12 @@ int aio__tls_new_ssl(aio_tls_context *context, const char *server_hostname,
     int err = 0;
 
     if (is_client && context->check_hostname && context->verify != AIO_TLS_VERIFY_NONE &&
-        (server_hostname == NULL || *server_hostname == '\0'))
+        server_hostname == NULL)
         return aio_raise(AIO_EVALUE, "check_hostname requires server_hostname");
     if (!is_client && server_hostname != NULL)
         return aio_raise(AIO_EVALUE, "server_hostname can only be specified in client mode");
+    if (!is_set_up(context))
+        return AIO_ENOMEM;
     if (context->verify != AIO_TLS_VERIFY_NONE)
         err = use_system_store(context);
     if (err < 0)
@@ -397,8 +616,8 @@ int aio__tls_new_ssl(aio_tls_context *context, const char *server_hostname,
     if (ssl == NULL)
         return AIO_ENOMEM;
     SSL_set_verify(ssl, verify_mode(context), NULL);
-    if (!set_bios(ssl) ||
-        (server_hostname != NULL && !set_hostname(context, ssl, server_hostname))) {
+    if (server_hostname != NULL && *server_hostname != '\0' &&
+        !set_hostname(context, ssl, server_hostname)) {
         err = aio__tls_raise(NULL);
         SSL_free(ssl);
         return err;

@@ -8,13 +8,14 @@
  */
 #include "net/tls_internal.h"
 
+#include <aio/memory.h>
 #include <string.h>
 
 static void above_close(aio_transport *transport)
 {
     struct aio__tls *self = aio__tls_of(transport);
 
-    if (self->closing)
+    if (self->closing || self->loop->closed)
         return;
     self->closing = true;
     if (self->state == HANDSHAKE)
@@ -27,7 +28,7 @@ static void above_abort(aio_transport *transport)
 {
     struct aio__tls *self = aio__tls_of(transport);
 
-    if (!self->ended)
+    if (!self->ended && !self->loop->closed)
         aio__tls_abort(self, NULL);
 }
 
@@ -41,14 +42,12 @@ static int above_write(aio_transport *transport, const void *data, size_t size)
     struct aio__tls *self = aio__tls_of(transport);
     int err;
 
-    if (self->closing || size == 0)
+    if (self->closing || self->loop->closed || size == 0)
         return 0;
-    err = aio__outbuf_append(&self->backlog, data, size);
-    if (err < 0)
-        return err;
-    aio__tls_work(self);
-    aio__tls_tell_flow(self);
-    return 0;
+    err = aio__tls_write(self, data, size);
+    if (err == 0)
+        aio__tls_tell_flow(self);
+    return err;
 }
 
 static int above_writelines(aio_transport *transport, const aio_buffer *buffers, size_t count)
@@ -123,6 +122,13 @@ static const void *get_cipher(struct aio__tls *self)
     return &self->cipher;
 }
 
+static const void *get_peer(struct aio__tls *self)
+{
+    if (self->peer == NULL)
+        self->peer = aio__tls_certificate_of(self->ssl);
+    return self->peer;
+}
+
 static const void *above_extra(const aio_transport *transport, const char *name)
 {
     struct aio__tls *self = aio__tls_of(transport);
@@ -132,9 +138,11 @@ static const void *above_extra(const aio_transport *transport, const char *name)
     if (strcmp(name, "ssl_object") == 0)
         return self->ssl;
     if (strcmp(name, "peercert") == 0)
-        return SSL_get0_peer_certificate(self->ssl);
+        return get_peer(self);
     if (strcmp(name, "cipher") == 0)
         return get_cipher(self);
+    if (strcmp(name, "compression") == 0)
+        return NULL; /* which no context allows */
     return self->lower == NULL ? NULL : aio_transport_get_extra_info(self->lower, name);
 }
 
@@ -186,19 +194,70 @@ const aio_transport_ops aio__tls_transport_ops = {
     .unref = above_unref,
 };
 
+/* --- what only TLS has ------------------------------------------------------------------ */
+
+struct aio__tls *aio__tls_from(const aio_transport *transport)
+{
+    return transport == NULL || transport->ops != &aio__tls_transport_ops ? NULL
+                                                                          : aio__tls_of(transport);
+}
+
 const char *aio_tls_selected_alpn_protocol(const aio_transport *transport)
 {
+    struct aio__tls *self = aio__tls_from(transport);
     const unsigned char *name;
     unsigned size;
-    struct aio__tls *self;
 
-    if (transport == NULL || transport->ops != &aio__tls_transport_ops)
+    if (self == NULL)
         return NULL;
-    self = aio__tls_of(transport);
     SSL_get0_alpn_selected(self->ssl, &name, &size);
-    if (size == 0 || size >= sizeof(self->alpn))
+    if (size == 0)
+        return NULL;
+    if (self->alpn == NULL)
+        self->alpn = aio_malloc(size + 1);
+    if (self->alpn == NULL)
         return NULL;
     memcpy(self->alpn, name, size);
     self->alpn[size] = '\0';
     return self->alpn;
+}
+
+static int no_tls(const aio_transport *transport)
+{
+    return transport == NULL ? aio_raise(AIO_EVALUE, "a transport is needed, not NULL")
+                             : aio_raise(AIO_ENOTIMPLEMENTED, "this transport is no TLS");
+}
+
+int aio_transport_set_read_buffer_limits(aio_transport *transport, size_t high, size_t low)
+{
+    struct aio__tls *self = aio__tls_from(transport);
+    struct aio__flow flow = {0};
+    int err;
+
+    if (self == NULL)
+        return no_tls(transport);
+    err = aio__flow_set_limits(&flow, high, low, AIO__TLS_READ_HIGH);
+    if (err < 0)
+        return err;
+    self->read_high = flow.high;
+    self->read_low = flow.low;
+    if (!self->ended && !self->loop->closed)
+        aio__tls_control_reading(self);
+    return 0;
+}
+
+void aio_transport_get_read_buffer_limits(const aio_transport *transport, size_t *ret_high,
+                                          size_t *ret_low)
+{
+    const struct aio__tls *self = aio__tls_from(transport);
+
+    *ret_high = self == NULL ? 0 : self->read_high;
+    *ret_low = self == NULL ? 0 : self->read_low;
+}
+
+size_t aio_transport_get_read_buffer_size(const aio_transport *transport)
+{
+    const struct aio__tls *self = aio__tls_from(transport);
+
+    return self == NULL ? 0 : aio__tls_incoming(self);
 }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "future/future_internal.h"
+#include "net/pipe_internal.h"
 #include "process/child.h"
 #include "process/spawn.h"
 #include "process/stdio.h"
@@ -272,8 +273,8 @@ static int connect_pipes(struct subprocess *self, struct aio__stdio *stdio)
         pipe->process = self;
         if (stdio->ours[i] < 0)
             continue;
-        err = aio__pipe_transport_new(self->loop, stdio->ours[i], i == STDIN_FILENO,
-                                      &pipe->protocol, &transport);
+        err = (i == STDIN_FILENO ? aio__write_pipe_new : aio__read_pipe_new)(
+            self->loop, stdio->ours[i], &pipe->protocol, NULL, &transport);
         if (err < 0)
             return err;
         stdio->ours[i] = -1;

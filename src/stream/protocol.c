@@ -12,6 +12,7 @@
  *
  * Thread: the loop's.
  */
+#include "net/net_internal.h"
 #include "stream/stream_internal.h"
 
 #include <aio/loop.h>
@@ -35,17 +36,6 @@ static void wake_drains(struct aio__stream_protocol *self, aio_exception *error)
 }
 
 /* --- what the transport calls ----------------------------------------------------------- */
-
-static int connection_made(aio_protocol *base, aio_transport *transport)
-{
-    struct aio__stream_protocol *self = of(base);
-    int err = aio_stream_reader_set_transport(self->reader, transport);
-
-    if (err < 0)
-        return err;
-    self->over_tls = aio_transport_get_extra_info(transport, "sslcontext") != NULL;
-    return self->client == NULL ? 0 : aio__stream_client_connected(self, transport);
-}
 
 static int connection_lost(aio_protocol *base, aio_exception *error)
 {
@@ -85,6 +75,18 @@ static int data_received(aio_protocol *base, const void *data, size_t size)
     return aio_stream_reader_feed_data(of(base)->reader, data, size);
 }
 
+static bool lend(aio_protocol *base, void **ret_data, size_t *ret_size)
+{
+    return aio__reader_lend(of(base)->reader, ret_data, ret_size);
+}
+
+static int lent(aio_protocol *base, size_t size)
+{
+    return aio__reader_lent(of(base)->reader, size);
+}
+
+static const struct aio__lender lender = {lend, lent};
+
 /* TLS has no half closed connections: there the end of one side is that of both. */
 static bool eof_received(aio_protocol *base)
 {
@@ -101,6 +103,18 @@ static void release(aio_protocol *base)
     self->reader = NULL;
     aio_stream_reader_unref(reader);
     aio__stream_protocol_unref(self);
+}
+
+static int connection_made(aio_protocol *base, aio_transport *transport)
+{
+    struct aio__stream_protocol *self = of(base);
+    int err = aio_stream_reader_set_transport(self->reader, transport);
+
+    if (err < 0)
+        return err;
+    aio__stream_transport_set_lender(transport, &lender);
+    self->over_tls = aio_transport_get_extra_info(transport, "sslcontext") != NULL;
+    return self->client == NULL ? 0 : aio__stream_client_connected(self, transport);
 }
 
 static const aio_protocol_ops stream_ops = {

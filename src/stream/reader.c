@@ -19,6 +19,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { LEND_AT_LEAST = 16 * 1024 };
+
 const struct aio__future_ops aio__stream_future_ops = {.name = "Future"};
 
 int aio__stream_future_await(aio_future *fut)
@@ -192,6 +194,26 @@ bool aio_stream_reader_at_eof(const aio_stream_reader *reader)
 }
 
 /* --- loans -------------------------------------------------------------------------------- */
+
+bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size)
+{
+    struct aio__loan *loan = reader->loan;
+
+    /* Where there is little room, one read for this and for what comes after it is better. */
+    if (loan == NULL || loan->size - loan->filled < LEND_AT_LEAST || reader->eof)
+        return false;
+    *ret_data = loan->data + loan->filled;
+    if (*ret_size > loan->size - loan->filled)
+        *ret_size = loan->size - loan->filled;
+    return true;
+}
+
+int aio__reader_lent(aio_stream_reader *reader, size_t size)
+{
+    reader->loan->filled += size;
+    wake(reader, NULL);
+    return pause_if_full(reader);
+}
 
 int aio__reader_call_loan_in(aio_stream_reader *reader)
 {

@@ -26,7 +26,7 @@ aio_condition *aio_condition_new_with(aio_lock *lock)
     aio_condition *cond;
 
     if (lock == NULL)
-        return NULL; /* its constructor has noted why */
+        return aio__sync_failed(aio__sync_null());
     cond = aio_malloc(sizeof(*cond));
     if (cond == NULL)
         return aio__sync_failed(AIO_ENOMEM);

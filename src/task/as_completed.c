@@ -120,7 +120,7 @@ static int next_item(aio_iterator *iterator, void **ret_item)
     aio_future *fut = NULL;
     int err = aio_as_completed_next(aio__container_of(iterator, aio_as_completed, iterator), &fut);
 
-    if (err == 0)
+    if (err == 0 && ret_item != NULL)
         *ret_item = fut;
     return err;
 }
@@ -210,7 +210,7 @@ int aio_as_completed_next(aio_as_completed *it, aio_future **ret_fut)
         fut = it->line[it->line_head++];
         if (fut == NULL)
             err = aio_raise(AIO_ETIMEDOUT, "timed out");
-        else
+        else if (ret_fut != NULL)
             *ret_fut = fut;
     }
     aio_as_completed_unref(it);

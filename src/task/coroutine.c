@@ -9,21 +9,40 @@
 #include "task/task_internal.h"
 
 #include "base/log.h"
+#include "loop/origin.h"
 
 #include <aio/memory.h>
 
 /* kind_flags of a coroutine object, beside those of a task */
 enum { CLOSED = 64, EAGER = 128 };
 
+/* What is allocated: no loop keeps where it was made. */
+struct coroutine {
+    struct aio__task task;
+    struct aio__origin *origin; /* owned; made while a loop ran in debug mode; may be NULL */
+};
+
+/* It is used: nobody will ask where it was made. */
+static void forget_origin(struct aio__task *task)
+{
+    struct coroutine *coro = aio__container_of(task, struct coroutine, task);
+
+    aio_free(coro->origin);
+    coro->origin = NULL;
+}
+
 aio_coroutine *aio_coroutine_new_at(aio_site site, aio_coro_fn fn, void *arg,
                                     const aio_task_options *options)
 {
-    struct aio__task *coro = aio_malloc(sizeof(*coro));
+    struct coroutine *coro = aio_malloc(sizeof(*coro));
+    const aio_loop *running = aio__thread()->running;
+    aio_future *fut;
     int err = AIO_ENOMEM;
 
     if (coro != NULL) {
-        aio__future_init(&coro->fut, NULL, &aio__coroutine_ops);
-        err = aio__task_init(coro, &site, fn, arg, options);
+        fut = &coro->task.fut;
+        aio__future_init(fut, NULL, &aio__coroutine_ops);
+        err = aio__task_init(&coro->task, &site, fn, arg, options);
     }
     if (err < 0) {
         aio_free(coro);
@@ -31,9 +50,10 @@ aio_coroutine *aio_coroutine_new_at(aio_site site, aio_coro_fn fn, void *arg,
             options->arg_destroy(arg);
         return aio__failed(err);
     }
+    coro->origin = running != NULL && running->debug ? aio__origin_capture() : NULL;
     if (options != NULL && options->eager_start == AIO_EAGER_YES)
-        coro->fut.kind_flags |= EAGER;
-    return &coro->fut;
+        coro->task.fut.kind_flags |= EAGER;
+    return &coro->task.fut;
 }
 
 static bool is_unstarted(const struct aio__task *coro)
@@ -55,6 +75,7 @@ int aio__coroutine_await(struct aio__task *coro, void **ret_value)
 
     if (!is_unstarted(coro))
         return refuse_used();
+    forget_origin(coro);
     coro->fut.refs++;
     coro->fut.kind_flags |= AIO__TASK_RUNNING_BODY;
     code = coro->fn(coro->arg, &value);
@@ -93,6 +114,7 @@ int aio_ensure_future(aio_future *awaitable, aio_loop *loop)
     if (!is_unstarted(task))
         return refuse_used();
 
+    forget_origin(task);
     eager = (awaitable->kind_flags & EAGER) || loop->factory == aio_eager_task_factory;
     awaitable->kind_flags &= (uint16_t)~EAGER;
     awaitable->ops = &aio__task_own_ops;
@@ -112,13 +134,23 @@ static void dispose_own(aio_future *fut)
     aio__loop_disown(loop);
 }
 
+static void warn_of(const struct coroutine *coro)
+{
+    char *origin = aio__origin_text(coro->origin, "Coroutine");
+
+    aio__log(AIO_LOG_WARNING, "coroutine '%s' was never awaited%s%s",
+             coro->task.coroutine != NULL ? coro->task.coroutine : "?", origin == NULL ? "" : "\n",
+             origin == NULL ? "" : origin);
+    aio_free(origin);
+}
+
 static void dispose_coroutine(aio_future *fut)
 {
-    struct aio__task *coro = aio__task_of(fut);
+    struct aio__task *task = aio__task_of(fut);
 
-    if (is_unstarted(coro))
-        aio__log(AIO_LOG_WARNING, "coroutine '%s' was never awaited",
-                 coro->coroutine != NULL ? coro->coroutine : "?");
+    if (is_unstarted(task))
+        warn_of(aio__container_of(task, struct coroutine, task));
+    forget_origin(task);
     aio__task_dispose(fut);
     aio_free(fut);
 }
@@ -157,6 +189,11 @@ int aio_coroutine_close(aio_coroutine *coro)
     coro->kind_flags |= CLOSED;
     aio__task_drop_arg(aio__task_of(coro));
     return 0;
+}
+
+bool aio_iscoroutine(const aio_future *awaitable)
+{
+    return awaitable != NULL && aio__is_coroutine(awaitable);
 }
 
 aio_coroutine_state aio_coroutine_get_state(const aio_coroutine *coro)

@@ -131,14 +131,21 @@ aio_task_factory_fn aio_loop_get_task_factory(const aio_loop *loop)
 aio_task *aio_eager_task_factory(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
                                  const aio_task_options *options, void *factory_arg)
 {
+    const aio_task_constructor *constructor = factory_arg;
     aio_task_options eager = AIO_TASK_OPTIONS_INIT;
 
-    (void)factory_arg;
-    if (options != NULL) {
-        if (options->size < sizeof(*options) || options->eager_start != AIO_EAGER_DEFAULT)
-            return aio_task_new(loop, site, fn, arg, options);
-        eager = *options;
-    }
     eager.eager_start = AIO_EAGER_YES;
-    return aio_task_new(loop, site, fn, arg, &eager);
+    if (options != NULL) {
+        /* Of a wrong size, they are for the constructor to refuse. */
+        if (options->size >= sizeof(*options) && options->eager_start == AIO_EAGER_DEFAULT) {
+            eager = *options;
+            eager.eager_start = AIO_EAGER_YES;
+            options = &eager;
+        }
+    } else {
+        options = &eager;
+    }
+    if (constructor != NULL)
+        return constructor->fn(loop, site, fn, arg, options, constructor->arg);
+    return aio_task_new(loop, site, fn, arg, options);
 }

@@ -131,7 +131,7 @@ aio_exitstack *aio_exitstack_pop_all(aio_exitstack *stack)
     aio_exitstack *other;
 
     if (stack == NULL)
-        return NULL;
+        return aio__failed(aio__null_future());
     other = aio_exitstack_new();
     if (other == NULL)
         return NULL;

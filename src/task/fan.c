@@ -16,6 +16,13 @@ static int on_done(aio_future *fut, void *arg)
     return 0;
 }
 
+aio_future *aio__fan_outer(aio_done_fn fn, void *arg)
+{
+    const struct aio__fan *fan = arg;
+
+    return fn != on_done || fan->over ? NULL : fan->outer;
+}
+
 int aio__fan_watch(struct aio__fan *fan, aio_future *fut)
 {
     int err = aio__future_add_step(fut, on_done, fan);
@@ -58,6 +65,8 @@ int aio__fan_collect(aio_future *const *awaitables, size_t count, aio_loop **loo
 {
     size_t distinct = 0;
 
+    if (awaitables == NULL && count != 0)
+        return aio_raise(AIO_ETYPE, "an array of awaitables is required, not NULL");
     for (size_t i = 0; i < count; i++) {
         aio_future *fut = awaitables[i];
         int err = join_loop(fut, loop);

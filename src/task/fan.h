@@ -15,7 +15,8 @@ struct aio__fan {
     void (*on_done)(struct aio__fan *fan, aio_future *fut);
     /* Free what the fan is part of: it is over, and no callback is left. */
     void (*release)(struct aio__fan *fan);
-    size_t calls; /* callbacks that are registered or queued */
+    aio_future *outer; /* who awaits it awaits what is watched; NULL: that is nobody's business */
+    size_t calls;      /* callbacks that are registered or queued */
     bool over;
 };
 
@@ -29,6 +30,9 @@ int aio__fan_collect(aio_future *const *awaitables, size_t count, aio_loop **loo
 
 /* Watch a future: on_done comes through the queue, also if it is done already. 0, AIO_ENOMEM. */
 int aio__fan_watch(struct aio__fan *fan, aio_future *fut);
+
+/* The outer future of a fan, if a done callback is one's; NULL: it is none, or it is over. */
+aio_future *aio__fan_outer(aio_done_fn fn, void *arg);
 
 /* End the watch over the futures given; release follows, now or later. */
 void aio__fan_end(struct aio__fan *fan, aio_future *const *futs, size_t count);

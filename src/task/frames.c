@@ -9,6 +9,7 @@
  * Thread: the loop's.
  */
 #include "base/backtrace.h"
+#include "base/lines.h"
 #include "task/generator_internal.h"
 #include "task/task_internal.h"
 
@@ -112,6 +113,7 @@ static int check_task(const aio_task *task)
 struct named_frame {
     char function[AIO__SYMBOL_NAME];
     char object[AIO__SYMBOL_OBJECT];
+    char file[AIO__LINE_FILE];
 };
 
 static const char *copy(char *place, const char *text)
@@ -119,21 +121,27 @@ static const char *copy(char *place, const char *text)
     return text[0] == '\0' ? NULL : strcpy(place, text);
 }
 
-static void fill_frame(aio_frame *frame, struct named_frame *texts, const void *place)
+static void fill_frame(aio_frame *frame, struct named_frame *texts, const void *place,
+                       struct aio__lines *lines)
 {
     struct aio__symbol symbol;
+    struct aio__line line;
 
     aio__symbol_find(place, &symbol);
+    aio__line_find(lines, (const char *)place - 1, &line); /* the call, not what follows it */
     frame->address = place;
     frame->function = copy(texts->function, symbol.name);
     frame->object = copy(texts->object, symbol.object);
     frame->offset = symbol.offset;
+    frame->file = copy(texts->file, line.file);
+    frame->line = line.number;
 }
 
 int aio_task_get_stack(aio_task *task, size_t limit, aio_frame **ret_frames, size_t *ret_count)
 {
     struct walk walk = {.count = 0};
     struct named_frame *texts;
+    struct aio__lines *lines;
     aio_frame *frames = NULL;
     size_t count;
     int err;
@@ -141,6 +149,8 @@ int aio_task_get_stack(aio_task *task, size_t limit, aio_frame **ret_frames, siz
     err = check_task(task);
     if (err < 0)
         return err;
+    if (ret_frames == NULL || ret_count == NULL)
+        return aio_raise(AIO_EVALUE, "no place for the frames");
     walk_task(aio__task_of(task), &walk);
     count = limit != 0 && limit < walk.count ? limit : walk.count;
     if (count != 0) {
@@ -148,12 +158,25 @@ int aio_task_get_stack(aio_task *task, size_t limit, aio_frame **ret_frames, siz
         if (frames == NULL)
             return AIO_ENOMEM;
         texts = (struct named_frame *)(void *)(frames + count);
+        lines = aio__lines_open();
         for (size_t i = 0; i < count; i++)
-            fill_frame(&frames[i], &texts[i], walk.places[count - 1 - i]);
+            fill_frame(&frames[i], &texts[i], walk.places[count - 1 - i], lines);
+        aio__lines_close(lines);
     }
     *ret_frames = frames;
     *ret_count = count;
     return 0;
+}
+
+size_t aio__task_places(aio_task *task, const void **places, size_t limit)
+{
+    struct walk walk = {.count = 0};
+
+    walk_task(aio__task_of(task), &walk);
+    if (walk.count < limit)
+        limit = walk.count;
+    memcpy(places, walk.places, limit * sizeof(*places));
+    return limit;
 }
 
 char *aio__task_stack_text(aio_task *task)

@@ -35,26 +35,94 @@ struct gather {
     size_t finished; /* of these */
     bool return_exceptions;
     bool cancel_requested;
-    aio_future **children; /* the distinct ones; referenced */
-    aio_future **places;   /* the child in each place; borrowed from children */
-    aio_outcome *items;    /* of each place, their errors referenced; filled at the end */
+    bool asking;             /* its children to cancel, right now: */
+    bool any_took;           /* one of them did */
+    bool met_circle;         /* one of them waits for us, and is being asked */
+    size_t asked;            /* so many children were */
+    struct gather *asker;    /* whose child led here; NULL: the first */
+    struct aio__chain chain; /* the tasks between the two */
+    aio_future **children;   /* the distinct ones; referenced */
+    aio_future **places;     /* the child in each place; borrowed from children */
+    aio_outcome *items;      /* of each place, their errors referenced; filled at the end */
     aio_outcomes outcomes;
 };
+
+static const struct aio__future_ops gather_ops;
 
 static struct gather *gather_of(const aio_future *fut)
 {
     return aio__container_of((uintptr_t)fut, struct gather, fut);
 }
 
+static void begin_asking(struct gather *gather, struct gather *asker, struct aio__chain chain)
+{
+    gather->asking = true;
+    gather->asked = 0;
+    gather->any_took = false;
+    gather->met_circle = false;
+    gather->asker = asker;
+    gather->chain = chain;
+}
+
+/* Ask the next child. Gives the gather that it leads to, which is to be asked first. */
+static struct gather *ask_child(struct gather *gather, const char *message)
+{
+    aio_future *child = gather->children[gather->asked++];
+    struct aio__chain chain = {0};
+    aio_future *end;
+
+    aio__future_disarm(child);
+    if (!aio__future_is_pending(child))
+        return NULL;
+    end = aio__chain_ask(&chain, child);
+    if (end != NULL && end->ops == &gather_ops) {
+        struct gather *inner = gather_of(end);
+
+        if (!inner->asking) {
+            begin_asking(inner, gather, chain);
+            return inner;
+        }
+        chain.circle = true;
+    } else if (end != NULL) {
+        chain.taken = aio_future_cancel(end, message);
+    }
+    gather->met_circle |= chain.circle && chain.count == 0;
+    gather->any_took |= aio__chain_end(&chain, message);
+    return NULL;
+}
+
+void aio__chain_ends_in(struct aio__chain *chain, const aio_future *end, bool taken)
+{
+    chain->circle = end->ops == &gather_ops && gather_of(end)->met_circle;
+    chain->taken = taken && !chain->circle;
+}
+
+/* Gathers of tasks that wait for gathers may be nested as deep as one likes: no recursion here. */
 static bool cancel_children(aio_future *fut, const char *message)
 {
     struct gather *gather = gather_of(fut);
-    bool any = false;
 
-    for (size_t i = 0; i < gather->distinct; i++)
-        any |= aio_future_cancel(gather->children[i], message);
-    gather->cancel_requested |= any;
-    return any;
+    if (gather->asking)
+        return true;
+    begin_asking(gather, NULL, (struct aio__chain){0});
+    for (;;) {
+        struct gather *outer = gather->asker;
+        struct gather *inner;
+
+        if (gather->asked < gather->distinct) {
+            inner = ask_child(gather, message);
+            if (inner != NULL)
+                gather = inner;
+            continue;
+        }
+        gather->asking = false;
+        gather->cancel_requested |= gather->any_took;
+        if (outer == NULL)
+            return gather->any_took;
+        aio__chain_ends_in(&gather->chain, &gather->fut, gather->any_took);
+        outer->any_took |= aio__chain_end(&gather->chain, message);
+        gather = outer;
+    }
 }
 
 static void release_gather(struct aio__fan *fan)
@@ -220,6 +288,7 @@ aio_future *aio_gather(aio_future *const *awaitables, size_t count, unsigned fla
     aio__future_init(&gather->fut, loop, &gather_ops);
     gather->fan.on_done = child_done;
     gather->fan.release = release_gather;
+    gather->fan.outer = &gather->fut;
     gather->count = count;
     gather->return_exceptions = flags & AIO_RETURN_EXCEPTIONS;
     gather->outcomes.items = gather->items;

@@ -157,7 +157,8 @@ int aio_generator_result(const aio_generator *generator, void **ret_result)
 {
     if (generator == NULL || !generator->body.returned)
         return AIO_EINVALIDSTATE;
-    *ret_result = generator->body.result;
+    if (ret_result != NULL)
+        *ret_result = generator->body.result;
     return 0;
 }
 

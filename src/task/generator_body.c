@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/type.h"
+#include "task/task_internal.h"
 
 static struct aio__fiber *body_base(struct aio__fiber *self);
 
@@ -35,6 +36,13 @@ struct aio__fiber *aio__body_caller(const struct aio__fiber *fiber, struct aio__
         return NULL;
     *ret_stacks = body->owner.stacks;
     return body->caller;
+}
+
+struct aio__scope **aio__body_scopes(const struct aio__fiber *fiber)
+{
+    struct aio__body *body = body_on(fiber);
+
+    return body == NULL ? NULL : &body->scopes;
 }
 
 /* --- making ---------------------------------------------------------------------------- */
@@ -120,6 +128,8 @@ static struct aio__fiber *body_base(struct aio__fiber *self)
     struct aio__fiber *caller;
     int code = body->fn(body->arg, &body->result);
 
+    if (body->scopes != NULL)
+        code = aio__scopes_leave(&body->scopes, body->name, code);
     if (code == AIO_ESTOP)
         code = refuse_stop(body);
     body->returned = code >= 0;
@@ -138,6 +148,12 @@ void aio__body_give_up(struct aio__body *body)
 {
     if (body->state == AIO__BODY_SUSPENDED)
         aio__fiber_abandon(body->fiber);
+    while (body->scopes != NULL) {
+        struct aio__scope *scope = body->scopes;
+
+        body->scopes = scope->outer;
+        scope->list = NULL;
+    }
     end(body);
 }
 

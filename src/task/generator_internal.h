@@ -32,6 +32,7 @@ struct aio__body {
     struct aio__fiber *fiber;  /* SUSPENDED, RUNNING */
     struct aio__fiber *caller; /* RUNNING: who waits for the next yield */
     aio__ctx *context;         /* RUNNING: the caller's current context */
+    struct aio__scope *scopes; /* the innermost block it is in */
     unsigned depth;            /* RUNNING: bodies in bodies, this one counted */
     int code;                  /* handed over: thrown in, or what the body ended with */
     void *value;               /* handed over: sent in, or yielded */
@@ -69,6 +70,9 @@ void aio__body_unwind(struct aio__body *body);
  * runs there. */
 struct aio__fiber *aio__body_caller(const struct aio__fiber *fiber,
                                     struct aio__stacks **ret_stacks);
+
+/* The blocks of the body that runs on a fiber; NULL if none does. */
+struct aio__scope **aio__body_scopes(const struct aio__fiber *fiber);
 
 /* Free the result. It is OVER. */
 void aio__body_destroy(struct aio__body *body);

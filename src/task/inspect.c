@@ -13,7 +13,9 @@ aio_task *aio_current_task(aio_loop *loop)
 {
     if (loop == NULL)
         loop = aio_get_running_loop();
-    if (loop == NULL || loop->current == NULL)
+    if (loop == NULL)
+        return aio__failed(AIO_ENOLOOP);
+    if (loop->current == NULL)
         return NULL;
     return &aio__task_of_strand(loop->current)->fut;
 }
@@ -27,6 +29,8 @@ int aio_all_tasks(aio_loop *loop, aio_task ***ret_tasks, size_t *ret_count)
         loop = aio_get_running_loop();
     if (loop == NULL)
         return AIO_ENOLOOP;
+    if (ret_tasks == NULL || ret_count == NULL)
+        return aio_raise(AIO_EVALUE, "no place for the tasks");
     if (loop->task_count != 0) {
         tasks = aio_calloc(loop->task_count, sizeof(*tasks));
         if (tasks == NULL)

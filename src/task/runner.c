@@ -16,9 +16,6 @@
 #include <aio/memory.h>
 #include <aio/runner.h>
 
-/* asyncio.constants.THREAD_JOIN_TIMEOUT */
-static const double EXECUTOR_TIMEOUT = 300;
-
 struct aio_runner {
     aio_runner_options options;
     aio_loop *loop; /* NULL before the first need, and once closed */
@@ -90,10 +87,18 @@ static void cancel_main(void *arg)
     (void)aio_future_cancel(arg, NULL);
 }
 
-/* Ctrl-C comes out as such only if the main task ended cancelled by it alone (S110). */
-static int interrupted(aio_future *main_task, int code)
+/*
+ * Ctrl-C comes out as such only if the main task ended cancelled by it alone (S110). One that came
+ * in the task's last step counts as asked for then, though the loop has not seen it: Python's
+ * handler would have cancelled the task, and what returns after that ends cancelled (S33).
+ */
+static int interrupted(aio_future *main_task, int code, bool seen)
 {
-    if (code == AIO_ECANCELLED && aio_task_uncancel(main_task) == 0)
+    unsigned others = seen ? aio_task_uncancel(main_task) : aio_task_cancelling(main_task);
+
+    if (code >= 0 && !seen)
+        code = AIO_ECANCELLED;
+    if (code == AIO_ECANCELLED && others == 0)
         return aio_raise(AIO_EKEYBOARDINTERRUPT, "interrupted");
     return code;
 }
@@ -104,10 +109,14 @@ static int run_main(aio_runner *runner, aio_future *main_task, void **ret_value)
     aio_loop *loop = runner->loop;
     bool takes_sigint =
         !runner->options.ignore_sigint && aio__sigint_take(loop, cancel_main, main_task);
-    int code = aio_loop_run_until_complete(loop, main_task, ret_value);
+    void *value = NULL;
+    int code = aio_loop_run_until_complete(loop, main_task, &value);
+    unsigned seen;
 
-    if (takes_sigint && aio__sigint_give_back(loop) > 0)
-        code = interrupted(main_task, code);
+    if (takes_sigint && aio__sigint_give_back(loop, &seen) > 0)
+        code = interrupted(main_task, code, seen > 0);
+    if (code >= 0 && ret_value != NULL)
+        *ret_value = value;
     aio_future_unref(runner->last);
     runner->last = main_task;
     return code;
@@ -145,6 +154,7 @@ int aio_runner_run_at(aio_site site, aio_runner *runner, aio_coro_fn fn, void *a
 
 #undef aio_runner_run
 #undef aio_run
+#undef aio_run_with
 
 int aio_runner_run(aio_runner *runner, aio_coro_fn fn, void *arg, const aio_task_options *options,
                    void **ret_value)
@@ -223,33 +233,48 @@ static int cancel_all_tasks(aio_loop *loop)
     return err;
 }
 
-/* Generators first: their bodies may need the executor to clean up (S106). */
-static int shut_down(void *arg, void **ret_result)
+static int close_generators(void *arg, void **ret_result)
 {
     aio_loop *loop = arg;
-    int err = 0;
 
     (void)ret_result;
-    if (loop->asyncgens != NULL)
-        err = aio_loop_shutdown_asyncgens(loop);
-    if (err == 0 && loop->default_executor != NULL)
-        err = aio_loop_shutdown_default_executor(loop, EXECUTOR_TIMEOUT);
-    return err;
+    return loop->asyncgens != NULL ? aio_loop_shutdown_asyncgens(loop) : 0;
 }
 
-static int run_shutdown(aio_loop *loop)
+static int join_executor(void *arg, void **ret_result)
+{
+    aio_loop *loop = arg;
+
+    (void)ret_result;
+    return loop->default_executor != NULL
+               ? aio_loop_shutdown_default_executor(loop, AIO_THREAD_JOIN_TIMEOUT)
+               : 0;
+}
+
+static int run_last(aio_loop *loop, aio_site site, aio_coro_fn fn)
 {
     aio_task_options options = AIO_TASK_OPTIONS_INIT;
     aio_task *task;
     int err;
 
-    if (loop->asyncgens == NULL && loop->default_executor == NULL)
-        return 0;
     options.name = "shutdown";
-    task = aio_task_new(loop, aio_site_make("shutdown", NULL, 0), shut_down, loop, &options);
+    task = aio_task_new(loop, site, fn, loop, &options);
     err = task == NULL ? aio__null_future() : aio_loop_run_until_complete(loop, task, NULL);
     aio_future_unref(task);
     return err;
+}
+
+/* Generators first: their bodies may need the executor to clean up (S106). Each is run by itself,
+ * also where there is nothing to end: for as long as that takes, in iterations, tasks go on that
+ * others made while they were dying (S107). */
+static int run_shutdown(aio_loop *loop)
+{
+    int err;
+
+    if (loop->asyncgens == NULL && loop->default_executor == NULL && loop->task_count == 0)
+        return 0;
+    err = run_last(loop, AIO_SITE(close_generators), close_generators);
+    return err < 0 ? err : run_last(loop, AIO_SITE(join_executor), join_executor);
 }
 
 int aio_runner_close(aio_runner *runner)
@@ -281,7 +306,8 @@ int aio_runner_close(aio_runner *runner)
     return err;
 }
 
-int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
+int aio_run_with_at(aio_site site, aio_coro_fn fn, void *arg, const aio_runner_options *options,
+                    void **ret_value)
 {
     aio_runner *runner;
     aio_exception *error;
@@ -291,9 +317,9 @@ int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
     code = check_thread();
     if (code < 0)
         return code;
-    runner = aio_runner_new(NULL);
+    runner = aio_runner_new(options);
     if (runner == NULL)
-        return AIO_ENOMEM;
+        return aio__null_future();
     code = aio_runner_run_at(site, runner, fn, arg, NULL, ret_value);
     error = code < 0 ? aio_error_catch(code) : NULL;
     close_code = aio_runner_close(runner);
@@ -303,6 +329,16 @@ int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
     code = aio_raise_exception(error);
     aio_exception_unref(error);
     return code;
+}
+
+int aio_run_with(aio_coro_fn fn, void *arg, const aio_runner_options *options, void **ret_value)
+{
+    return aio_run_with_at(aio_site_make(NULL, NULL, 0), fn, arg, options, ret_value);
+}
+
+int aio_run_at(aio_site site, aio_coro_fn fn, void *arg, void **ret_value)
+{
+    return aio_run_with_at(site, fn, arg, NULL, ret_value);
 }
 
 int aio_run(aio_coro_fn fn, void *arg, void **ret_value)

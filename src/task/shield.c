@@ -105,7 +105,8 @@ aio_future *aio_shield(aio_future *awaitable)
     if (shield == NULL)
         return aio__failed(AIO_ENOMEM);
     aio__future_init(&shield->fut, loop, &shield_ops);
-    shield->fan = (struct aio__fan){.on_done = inner_done, .release = release_shield};
+    shield->fan =
+        (struct aio__fan){.on_done = inner_done, .release = release_shield, .outer = &shield->fut};
     shield->inner = aio_future_ref(awaitable);
     err = aio__fan_watch(&shield->fan, awaitable);
     if (err == 0)

@@ -16,6 +16,7 @@
  */
 #include "base/error.h"
 #include "base/type.h"
+#include "task/generator_internal.h"
 #include "task/task_internal.h"
 
 #include <aio/memory.h>
@@ -26,7 +27,10 @@
 /* A task that is being thrown away may try to wait so often; then its frames are given up. */
 enum { MAX_REFUSALS = 1000 };
 
-static _Atomic(uint64_t) last_number;
+/* Numbers that a thread takes at once: one each would cost a locked instruction for each task. */
+enum { NUMBERS_TAKEN = 64 };
+
+static _Atomic(uint64_t) numbers_taken;
 
 /* --- waiting --------------------------------------------------------------------------- */
 
@@ -59,8 +63,9 @@ static int throw_cancel(struct aio__task *task)
 /* A request from before goes to what the task has begun to wait for, if that takes it. */
 static void forward_cancel(struct aio__task *task, aio_future *fut)
 {
-    if (aio_future_cancel(fut, aio_exception_message(task->fut.error)))
-        task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
+    if (!aio_future_cancel(fut, aio_exception_message(task->fut.error)))
+        task->fut.kind_flags |= AIO__TASK_MUST_CANCEL;
 }
 
 /* Woken, but cancelled meanwhile: the outcome is looked at and lost (S32), unless it is a
@@ -73,6 +78,19 @@ static int cancel_outcome(struct aio__task *task, aio_future *fut)
         return throw_cancel(task);
     task->fut.kind_flags &= (uint16_t)~AIO__TASK_MUST_CANCEL;
     return code;
+}
+
+/* Woken, and not only by what it has waited for. */
+static int asked_to_cancel(struct aio__task *task, aio_future *fut)
+{
+    bool torn_out = task->fut.kind_flags & AIO__TASK_TORN_OUT;
+
+    task->fut.kind_flags &= (uint16_t)~AIO__TASK_TORN_OUT;
+    if (!torn_out || !aio__future_is_pending(fut))
+        return task->fut.kind_flags & AIO__TASK_MUST_CANCEL ? cancel_outcome(task, fut) : 0;
+    if (task->fut.kind_flags & AIO__TASK_MUST_CANCEL)
+        return throw_cancel(task);
+    return aio__task_wait(task, fut); /* the request was taken back */
 }
 
 int aio__task_wait(struct aio__task *task, aio_future *fut)
@@ -91,8 +109,8 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
         aio__future_remove_waiter(fut, &task->strand.ready);
         return aio__task_refuse(task);
     }
-    if (AIO__UNLIKELY(task->fut.kind_flags & AIO__TASK_MUST_CANCEL))
-        return cancel_outcome(task, fut);
+    if (AIO__UNLIKELY(task->fut.kind_flags & (AIO__TASK_MUST_CANCEL | AIO__TASK_TORN_OUT)))
+        return asked_to_cancel(task, fut);
     return 0;
 }
 
@@ -152,25 +170,35 @@ int aio_await(aio_future *fut, void **ret_value)
 
 /* --- the end --------------------------------------------------------------------------- */
 
-void aio__scope_remove(struct aio__task *task, struct aio__scope *scope)
+void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
 {
-    struct aio__scope **place = &task->scopes;
+    struct aio__scope **body = aio__body_scopes(task->fut.loop->fiber);
 
-    assert(scope != NULL);
+    scope->list = body != NULL ? body : &task->scopes;
+    scope->outer = *scope->list;
+    *scope->list = scope;
+}
+
+void aio__scope_remove(struct aio__scope *scope)
+{
+    struct aio__scope **place = scope->list;
+
+    if (place == NULL)
+        return;
     while (*place != NULL && *place != scope)
         place = &(*place)->outer;
     if (*place == scope)
         *place = scope->outer;
+    scope->list = NULL;
 }
 
-/* The coroutine has returned inside blocks it had entered. Nothing may outlive them. */
-static int leave_scopes(struct aio__task *task, int code)
+int aio__scopes_leave(struct aio__scope **scopes, const char *name, int code)
 {
     if (code >= 0)
         code = aio_raise(AIO_ERUNTIME, "coroutine '%s' returned inside a block it had entered",
-                         task->coroutine != NULL ? task->coroutine : "?");
-    while (task->scopes != NULL)
-        code = task->scopes->leave(task->scopes, code);
+                         name != NULL ? name : "?");
+    while (*scopes != NULL)
+        code = (*scopes)->leave(*scopes, code);
     return code < 0 ? code : AIO_ERUNTIME;
 }
 
@@ -259,7 +287,7 @@ static void strand_main(struct aio__strand *strand)
     task->fut.kind_flags |= AIO__TASK_RUNNING_BODY;
     code = task->fn(task->arg, &value);
     if (AIO__UNLIKELY(task->scopes != NULL))
-        code = leave_scopes(task, code);
+        code = aio__scopes_leave(&task->scopes, task->coroutine, code);
     if (AIO__UNLIKELY(task->fut.loop->measures_stacks))
         strand->stack_used = (uint32_t)aio__fiber_high_water(task->fut.loop->fiber);
     /* What follows may call the program's functions, for the task but not in it. */
@@ -432,10 +460,20 @@ static void start_eagerly(struct aio__task *task, aio_loop *loop)
     aio_future_unref(&task->fut);
 }
 
+/* Of the process's tasks that have no name: one after the other as long as one thread makes them,
+ * and never twice. */
+static uint64_t next_number(struct aio__thread *thread)
+{
+    if (AIO__UNLIKELY(thread->task_number % NUMBERS_TAKEN == 0))
+        thread->task_number =
+            atomic_fetch_add_explicit(&numbers_taken, NUMBERS_TAKEN, memory_order_relaxed);
+    return ++thread->task_number;
+}
+
 void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
 {
     if (!(task->fut.kind_flags & AIO__TASK_NAMED))
-        task->id.number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
+        task->id.number = next_number(aio__thread());
     if (task->strand.own_context.bits == 0)
         task->strand.own_context = aio__ctx_capture();
     if (AIO__UNLIKELY(loop->strand_ops == NULL)) {
@@ -448,6 +486,7 @@ void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager)
     task->fut.refs++;                  /* the loop's, until it is done */
     aio__list_append(&loop->tasks, &task->link);
     loop->task_count++;
+    loop->tasks_made++;
     if (AIO__UNLIKELY(eager) && loop->dispatching && aio__thread()->running == loop)
         start_eagerly(task, loop);
     else

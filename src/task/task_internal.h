@@ -2,7 +2,8 @@
 /*
  * task_internal.h - the inside of a task
  *
- * For src/task, and for modules that suspend the running task on something of their own.
+ * For src/task, for modules that suspend the running task on something of their own, and for
+ * src/inspect, which looks at all of them.
  */
 #ifndef AIO__TASK_INTERNAL_H
 #define AIO__TASK_INTERNAL_H
@@ -14,16 +15,20 @@
 
 /* kind_flags of a task, beside AIO__FUTURE_CANCELLING */
 enum {
-    AIO__TASK_MUST_CANCEL = 2,       /* throw AIO_ECANCELLED at the next step */
-    AIO__TASK_NAMED = 4,             /* name, not number */
-    AIO__TASK_RUNNING_BODY = 8,      /* the coroutine has begun and not ended */
-    AIO__TASK_ENDED_EAGERLY = 16,    /* in its eager start: the coroutine is gone */
-    AIO__TASK_NO_PENDING_REPORT = 32 /* nobody but the library could have waited for it */
+    AIO__TASK_MUST_CANCEL = 2,        /* throw AIO_ECANCELLED at the next step */
+    AIO__TASK_NAMED = 4,              /* name, not number */
+    AIO__TASK_RUNNING_BODY = 8,       /* the coroutine has begun and not ended */
+    AIO__TASK_ENDED_EAGERLY = 16,     /* in its eager start: the coroutine is gone */
+    AIO__TASK_NO_PENDING_REPORT = 32, /* nobody but the library could have waited for it */
+    AIO__TASK_BEING_ASKED = 256, /* to cancel, right now; between are those of coroutine objects */
+    AIO__TASK_TORN_OUT = 512     /* woken though what it waits for is pending */
 };
 
-/* A block that the task is in: a timeout, a task group. Left if its coroutine forgets to. */
+/* A block that a coroutine is in, or the body of a generator: a timeout, a task group. Left if
+ * that forgets to. */
 struct aio__scope {
     struct aio__scope *outer;
+    struct aio__scope **list; /* of the coroutine or body; NULL: its frames are lost */
     int (*leave)(struct aio__scope *scope, int code); /* may suspend; takes itself out */
 };
 
@@ -140,6 +145,23 @@ void aio__task_drop_arg(struct aio__task *task);
 /* Let an initialised task begin, eagerly or with the next iteration. */
 void aio__task_start(struct aio__task *task, aio_loop *loop, bool eager);
 
+/* Tasks of which each waits for the next, while they are asked to cancel. Begins as zero. */
+struct aio__chain {
+    struct aio__task *first;
+    size_t count;
+    bool taken;  /* by what the last one waits for: it needs not be cancelled itself */
+    bool circle; /* what that waits for leads back to one who is being asked */
+};
+
+/* Ask the tasks of a chain that begins with something pending. Gives what its last one waits for,
+ * or that itself if it is no task: to be cancelled by the caller, who then says whether it was
+ * taken; NULL if there is nothing. */
+aio_future *aio__chain_ask(struct aio__chain *chain, aio_future *fut);
+/* What it gave was asked, and took the request or did not: a gather may have met a circle. */
+void aio__chain_ends_in(struct aio__chain *chain, const aio_future *end, bool taken);
+/* Afterwards. Whether anybody took the request. */
+bool aio__chain_end(struct aio__chain *chain, const char *message);
+
 /* The cancel and describe of every kind of task. */
 bool aio__task_ask_cancel(aio_future *fut, const char *message);
 size_t aio__task_describe(const aio_future *fut, char *buffer, size_t size);
@@ -147,18 +169,32 @@ size_t aio__task_describe(const aio_future *fut, char *buffer, size_t size);
 /* What the dispose of every kind of task has in common. */
 void aio__task_dispose(aio_future *fut);
 
+/* Whoever awaits a future by one of the library's done callbacks, or a future that they await;
+ * NULL: the callback is another's, or nobody's any more. */
+aio_future *aio__wait_for_outer(aio_done_fn fn, void *arg);
+aio_future *aio__taskgroup_outer(aio_done_fn fn, void *arg);
+
+/* awaiters.c: call for each task that awaits a future, itself or by gather, wait, shield, a task
+ * group or a record. A task may come more than once. It must not change who awaits whom. */
+void aio__task_each_awaiter(aio_future *fut, void (*call)(aio_future *awaiter, void *arg),
+                            void *arg);
+
+/* frames.c: the places a task is in the middle of, the newest first; their number. */
+size_t aio__task_places(aio_task *task, const void **places, size_t limit);
+
 /* frames.c: the calls that a task is in the middle of, a line each; to be freed. NULL: none, or no
  * memory. */
 char *aio__task_stack_text(aio_task *task);
 
-/* Enter a block. */
-static inline void aio__scope_push(struct aio__task *task, struct aio__scope *scope)
-{
-    scope->outer = task->scopes;
-    task->scopes = scope;
-}
+/* Enter a block in the task that runs, or in the body of a generator that it is in: that may be
+ * suspended inside the block, and leave it in another task. */
+void aio__scope_push(struct aio__task *task, struct aio__scope *scope);
 
 /* Leave a block, in whatever order the caller leaves them. */
-void aio__scope_remove(struct aio__task *task, struct aio__scope *scope);
+void aio__scope_remove(struct aio__scope *scope);
+
+/* What was called has returned inside blocks it had entered, with a code: nothing may outlive
+ * them. Gives the code that comes of it. */
+int aio__scopes_leave(struct aio__scope **scopes, const char *name, int code);
 
 #endif

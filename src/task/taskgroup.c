@@ -171,6 +171,15 @@ static int on_child_done(aio_future *task, void *arg)
     return 0;
 }
 
+aio_future *aio__taskgroup_outer(aio_done_fn fn, void *arg)
+{
+    const struct child *child = arg;
+
+    if (fn != on_child_done || child->group->parent == NULL)
+        return NULL;
+    return &child->group->parent->fut;
+}
+
 static int check_create(const aio_taskgroup *group)
 {
     if (group == NULL)
@@ -376,7 +385,7 @@ int aio_taskgroup_exit(aio_taskgroup *group, int code)
     if (err == 0)
         err = outcome(group, body, cancel);
     group->left = true;
-    aio__scope_remove(group->parent, &group->scope);
+    aio__scope_remove(&group->scope);
     aio_future_unref(&group->parent->fut);
     group->parent = NULL;
     aio_exception_unref(cancel);

@@ -183,7 +183,7 @@ int aio_timeout_exit(aio_timeout *timeout, int code)
     }
     task = timeout->task;
     timeout->task = NULL;
-    aio__scope_remove(task, &timeout->scope);
+    aio__scope_remove(&timeout->scope);
     aio_future_unref(&task->fut);
     aio_timeout_unref(timeout);
     return code;

@@ -78,6 +78,8 @@ static int check_wait(aio_future *const *futs, size_t count, double timeout, aio
 {
     if (count == 0)
         return aio_raise(AIO_EVALUE, "Set of Tasks/Futures is empty.");
+    if (futs == NULL)
+        return aio_raise(AIO_ETYPE, "an array of futures is required, not NULL");
     if ((unsigned)when > AIO_FIRST_EXCEPTION)
         return aio_raise(AIO_EVALUE, "Invalid return_when value: %d", (int)when);
     if (isnan(timeout))
@@ -122,6 +124,7 @@ int aio_wait(aio_future *const *futs, size_t count, double timeout, aio_return_w
     wait->when = when;
     wait->left = wait->count;
     wait->waiter = aio_future_new(loop);
+    wait->fan.outer = wait->waiter;
     err = wait->waiter == NULL ? AIO_ENOMEM : run_wait(wait, task, timeout);
     for (size_t i = 0; i < wait->count; i++)
         done += aio_future_done(wait->futs[i]);
@@ -148,6 +151,11 @@ static int release_waiter(aio_future *fut, void *arg)
         aio__future_finish(waiter, NULL, NULL);
     aio_future_unref(waiter);
     return 0;
+}
+
+aio_future *aio__wait_for_outer(aio_done_fn fn, void *arg)
+{
+    return fn == release_waiter ? arg : NULL;
 }
 
 /* Cancel, and wait for the end by a future of our own, so that a second cancellation reaches us

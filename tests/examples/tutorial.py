@@ -29,6 +29,17 @@ def task(number, file):
             rf"defined at \S*{file}\.c:\d+> result='返回值'>")
 
 
+def future(state):
+    return rf'<Future at 0x[0-9a-f]+ state={state}>'
+
+
+# Of a process pool the first job is running at once, and the others when their workers have
+# begun: after all was submitted, unless the machine is busy with something else just then.
+SUBMITTED = {
+    '21_concurrent_threadpool': [future('running')] * 5 + [future('pending')] * 5,
+    '22_concurrent_processpool': [future('running')] + [future('(running|pending)')] * 9,
+}
+
 TOGETHER = at(0, '1', '3') + at(2, '2', '4')
 TASKS = at(0, r'main start\.\.\.', r'main end\.\.\.', '1', '1') + at(2, '2', '2')
 RESULT = 'IO请求结束，结果为： 返回值'
@@ -61,6 +72,13 @@ EXPECTED = {
     '18_task3_no_loop': (at(0, 'RuntimeError: no running event loop', 'TypeError: Passing '
                             r'coroutines is forbidden, use tasks explicitly\.'), 0),
     '20_future2': (at(2, '666'), 2),
+    '21_concurrent_threadpool': (at(0, *SUBMITTED['21_concurrent_threadpool']) +
+                                 at(1, *['[0-4]'] * 5) + at(2, *['[5-9]'] * 5), 2),
+    '22_concurrent_processpool': (at(0, *SUBMITTED['22_concurrent_processpool']) +
+                                  at(1, *['[0-4]'] * 5) + at(2, *['[5-9]'] * 5), 2),
+    '23_run_in_executor_default': (at(2, 'default thread pool OK'), 2),
+    '24_run_in_executor_thread': (at(2, 'current thread pool OK'), 2),
+    '25_run_in_executor_process': (at(2, 'current process pool OK'), 2),
     '28_async_iterator': (at(0, *map(str, range(1, 100))), 0),
     '29_async_context_manager': (at(1, '666'), 2),
     '30_uvloop_policy': (TASKS + at(2, '返回值 返回值', 'uvloop Loop'), 2),
@@ -110,6 +128,8 @@ def check_lines(name, program):
     if len(printed) != len(lines):
         problems.append(f'{len(printed)} lines, wanted {len(lines)}: {"".join(printed)}')
     problems += check_gaps(lines, came)
+    if name in SUBMITTED and sorted(printed[10:]) != [f'{i}\n' for i in range(10)]:
+        problems.append(f'not each job printed its number once: {"".join(printed[10:])!r}')
     problems += check_time('the end', seconds, end)
     if status != 0:
         problems.append(f'exit status {status}')

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Use the library as its users do: installed, through pkg-config, and as a subproject.
+"""Use the library as its users do: installed, through pkg-config or CMake, and as a subproject.
 
-usage: install.py prefix|subproject SOURCE_ROOT
+usage: install.py prefix|cmake|subproject SOURCE_ROOT
 
 Each builds the library anew, without optimisation, in a folder that is removed at the
 end. The outside program then has to compile without warnings, link, and run.
@@ -37,12 +37,17 @@ def build_and_run(command, environment, program):
     print(f'{program.name}: ok')
 
 
-def prefix(root, work):
+def install(root, work):
+    """Gives the prefix."""
     home = work / 'prefix'
     run(MESON, 'setup', work / 'build', root, f'--prefix={home}', '--libdir=lib',
         '--buildtype=plain', '-Dtests=false', '-Dbenchmarks=false', '-Dexamples=false')
     run(MESON, 'install', '-C', work / 'build')
+    return home
 
+
+def prefix(root, work):
+    home = install(root, work)
     environment = dict(os.environ, PKG_CONFIG_PATH=str(home / 'lib/pkgconfig'))
     flags = run('pkg-config', '--cflags', '--libs', 'aioc', env=environment).split()
     static = run('pkg-config', '--static', '--cflags', '--libs', 'aioc', env=environment).split()
@@ -64,6 +69,29 @@ def prefix(root, work):
         sys.exit(f'installed headers differ: {sorted(installed ^ present)}')
 
 
+def cmake(root, work):
+    """From where it was installed, and from where that was moved to."""
+    if shutil.which('cmake') is None:
+        print('cmake is not here: not tried')
+        sys.exit(77)
+    home = install(root, work).rename(work / 'moved')
+    project = work / 'project'
+    shutil.copytree(PROGRAM.parent / 'cmake', project)
+    shutil.copy(PROGRAM, project)
+    run('cmake', '-S', project, '-B', work / 'out', f'-DCMAKE_PREFIX_PATH={home}')
+    run('cmake', '--build', work / 'out')
+    printed = run(work / 'out' / 'outside')
+    if 'ValueError: no such image: 12' not in printed:
+        sys.exit(f'outside printed: {printed}')
+    for wrong in ['-DWANTED=9', '-DPART=nosuch']:
+        done = subprocess.run(['cmake', '-S', project, '-B', work / f'wrong{wrong[-1]}',
+                               f'-DCMAKE_PREFIX_PATH={home}', wrong], check=False,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            sys.exit(f'find_package() finds what is not there: {wrong}')
+    print('cmake: ok')
+
+
 def subproject(root, work):
     outside = work / 'outside'
     shutil.copytree(PROGRAM.parent / 'subproject', outside)
@@ -81,7 +109,8 @@ def subproject(root, work):
 def main():
     root = pathlib.Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory(prefix='aioc-install-') as work:
-        {'prefix': prefix, 'subproject': subproject}[sys.argv[1]](root, pathlib.Path(work))
+        {'prefix': prefix, 'cmake': cmake, 'subproject': subproject}[sys.argv[1]](
+            root, pathlib.Path(work))
     return 0
 
 

@@ -97,14 +97,21 @@ static const struct {
     const char *ipv4;
     const char *ipv6;
 } hosts[] = {
-    {"one.test", NULL, "192.0.2.1", NULL},         {"both.test", NULL, "192.0.2.1", "2001:db8::1"},
-    {"alias.test", "one.test", "192.0.2.1", NULL}, {"short.a.test", NULL, "192.0.2.11", NULL},
-    {"short.b.test", NULL, "192.0.2.12", NULL},    {"first.test", NULL, "192.0.2.21", NULL},
+    {"one.test", NULL, "192.0.2.1", NULL},
+    {"both.test", NULL, "192.0.2.1", "2001:db8::1"},
+    {"alias.test", "one.test", "192.0.2.1", NULL},
+    {"short.a.test", NULL, "192.0.2.11", NULL},
+    {"short.b.test", NULL, "192.0.2.12", NULL},
+    {"first.test", NULL, "192.0.2.21", NULL},
     {"second.test", NULL, "192.0.2.22", NULL},
+    {"four.test", NULL, "127.0.0.1", "::1"},
+    {"four.test", NULL, "127.0.0.2", "::ffff:127.0.0.3"},
 };
 
 static int answer_host(struct message *message, const char *name, unsigned type)
 {
+    int outcome = NXDOMAIN;
+
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         const char *owner = hosts[i].alias_of != NULL ? hosts[i].alias_of : name;
         const char *address = type == TYPE_A ? hosts[i].ipv4 : hosts[i].ipv6;
@@ -115,9 +122,9 @@ static int answer_host(struct message *message, const char *name, unsigned type)
             put_target(message, name, TYPE_CNAME, hosts[i].alias_of);
         if ((type == TYPE_A || type == TYPE_AAAA) && address != NULL)
             put_address(message, owner, address);
-        return NOERROR;
+        outcome = NOERROR;
     }
-    return NXDOMAIN;
+    return outcome;
 }
 
 static int answer_big(struct message *message, unsigned type, bool by_udp)

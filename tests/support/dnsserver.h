@@ -12,6 +12,7 @@
  *   silent.test         no answer
  *   first.test          A 192.0.2.21, once second.test was asked for
  *   second.test         A 192.0.2.22
+ *   four.test           A 127.0.0.1, 127.0.0.2, AAAA ::1, ::ffff:127.0.0.3
  *   1.2.0.192.in-addr.arpa   PTR one.test
  *   others              NXDOMAIN
  */

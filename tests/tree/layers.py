@@ -5,7 +5,8 @@
 usage: layers.py SOURCE_ROOT FOLDER...
 
 The FOLDERs are those of the core, lowest first, as src/meson.build has them. Further
-folders of src/ are optional parts: they include public headers and their own alone.
+folders of src/ are optional parts: they include public headers and their own alone, and may
+be divided into pieces, which know their own headers and those of common/.
 """
 import pathlib
 import re
@@ -19,7 +20,15 @@ ORDER = ['base', 'fiber', 'loop', 'future', 'task', 'sync', 'executor', 'net', '
 EXTERNAL = {
     'uv.h': {'loop', 'net', 'executor', 'process'},
     'ares.h': {'net'},
-    'openssl/': {'net'},
+    'openssl/': {'net', 'http'},
+}
+
+# Headers that the build writes.
+GENERATED = {'llhttp_names.h'}
+
+# Pieces of optional parts that stand on others.
+PIECES = {
+    ('http', 'web'): {'server'},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -39,9 +48,22 @@ def check_external(folder, name):
     return None
 
 
-def check_own(root, core, folder, name):
+def check_piece(folder, piece, parts, name):
+    """An include of "part/piece/file.h"."""
+    if parts[0] != folder:
+        return f'an optional part includes "{name}"'
+    if parts[1] not in {piece, 'common'} and parts[1] not in PIECES.get((folder, piece), ()):
+        return f'"{name}" is of another piece'
+    return None
+
+
+def check_own(root, core, folder, piece, name):
     """An include in quotes."""
     parts = name.split('/')
+    if name in GENERATED:
+        return None
+    if folder not in core and len(parts) == 3 and (root / 'src' / name).is_file():
+        return check_piece(folder, piece, parts, name)
     if len(parts) != 2 or not (root / 'src' / name).is_file():
         return f'"{name}" is not of the form "folder/file.h" in src/'
     if folder not in core:
@@ -63,11 +85,12 @@ def friends(root, name):
 
 def check_sources(root, core):
     for path in sorted((root / 'src').rglob('*.[chS]')):
-        folder = path.relative_to(root / 'src').parts[0]
+        folder, *pieces = path.relative_to(root / 'src').parts[:-1]
+        piece = pieces[0] if pieces else None
         for line, quoted, name in includes(path):
             where = f'{path.relative_to(root)}:{line}'
-            problem = check_own(root, core, folder, name) if quoted else check_external(folder,
-                                                                                      name)
+            problem = (check_own(root, core, folder, piece, name) if quoted
+                       else check_external(folder, name))
             if problem:
                 yield f'{where}: {problem}'
 

@@ -15,9 +15,10 @@ import sys
 
 LICENCE = 'SPDX-License-Identifier: MIT'
 SOURCE = {'.c', '.h', '.S', '.cc', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.pyx', '.js',
-          '.css'}
+          '.css', '.cmake'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
-                   '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict'}
+                   '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict',
+                   '.install', '.symbols', '.docs', '.doc-base'}
 EXACT = {'.txt', '.tsv', '.csv', '.pem', '.svg'}  # data: blanks may matter
 
 FORBIDDEN = [

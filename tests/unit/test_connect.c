@@ -4,6 +4,7 @@
  */
 #include "net/address.h"
 #include "support/allocation.h"
+#include "support/dnsserver.h"
 #include "support/room.h"
 
 #include <arpa/inet.h>
@@ -377,6 +378,64 @@ static void connection_can_be_cancelled_while_the_name_is_looked_up(void **state
 
 /* --- several addresses ----------------------------------------------------------------- */
 
+/* The families of the addresses that were tried, in their order: "6464". All refuse. */
+static int families_tried(struct room *room, int interleave, char ret_families[8])
+{
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+    AIO_AUTO(aio_exception) errors = NULL;
+    size_t count;
+    int err;
+
+    TRY(listen_at(room, -1, &options.port));
+    options.host = "four.test";
+    options.all_errors = true;
+    options.interleave = interleave;
+    err = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
+    close(room->fds[0]);
+    room->fds[0] = -1;
+    CHECK(err == AIO_EGROUP);
+    errors = aio_error_catch(err);
+    count = aio_exception_member_count(errors);
+    CHECK(count == 4);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = aio_exception_message(aio_exception_member(errors, i));
+
+        ret_families[i] = strstr(text, "'::") != NULL ? '6' : '4';
+    }
+    ret_families[count] = '\0';
+    return 0;
+}
+
+static int alternate(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct dns_server *server = dns_server_start();
+    aio_dns_options dns = AIO_DNS_OPTIONS_INIT;
+    char one[8] = "", two[8] = "";
+    int err;
+
+    CHECK(server != NULL);
+    dns.way = AIO_DNS_CARES;
+    dns.servers = dns_server_address(server);
+    err = aio_loop_set_dns_options(room->loop, &dns);
+    if (err == 0)
+        err = families_tried(room, 1, one);
+    if (err == 0)
+        err = families_tried(room, 2, two);
+    dns_server_stop(server);
+    if (err == AIO_ENOTIMPLEMENTED)
+        return 0; /* no c-ares here */
+    CHECK_CODE(err, 0);
+    CHECK(strcmp(one, "6464") == 0 || strcmp(one, "4646") == 0);
+    CHECK(strcmp(two, "6644") == 0 || strcmp(two, "4466") == 0);
+    return 0;
+}
+
+static void connection_tries_families_in_turn_if_told(void **state)
+{
+    room_run(alternate);
+}
+
 static int race_past_a_silent_one(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -472,6 +531,7 @@ int main(void)
         TEST(connection_that_hangs_can_be_timed_out),
         TEST(connection_can_be_cancelled_at_any_point),
         TEST(connection_can_be_cancelled_while_the_name_is_looked_up),
+        TEST(connection_tries_families_in_turn_if_told),
         TEST(connection_race_goes_on_past_an_address_that_is_silent),
         TEST(connection_race_survives_every_shortage_of_memory),
         TEST(connection_refused_everywhere_tells_of_all),

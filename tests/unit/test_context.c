@@ -11,6 +11,7 @@
 #include "support/unit.h"
 
 #include <aio/memory.h>
+#include <aio/testing.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -99,6 +100,9 @@ static void var_that_could_not_be_made_gives_enomem(void **state)
 {
     void *value;
 
+    aio_testing_fail_allocation(1);
+    assert_null(aio_contextvar_new("var", NULL));
+    aio_testing_fail_allocation(0);
     assert_int_equal(aio_contextvar_get(NULL, &value), AIO_ENOMEM);
     assert_int_equal(aio_contextvar_set(NULL, NULL, NULL), AIO_ENOMEM);
     assert_int_equal(aio_contextvar_reset(NULL, NULL), AIO_ENOMEM);
@@ -187,6 +191,25 @@ static void token_brings_the_former_value_back(void **state)
     assert_int_equal(aio_context_size(aio__ctx_object(&f->slot)), 0);
     aio_token_unref(first);
     aio_token_unref(second);
+}
+
+/* after test_context.ContextTest.test_token_contextmanager_with_default, 3.14 */
+static void token_ends_a_block_and_hands_its_code_on(void **state)
+{
+    struct fixture *f = *state;
+    aio_token *token = set_with_token(f->var, 1);
+
+    assert_int_equal(aio_token_exit(token, 0), 0);
+    assert_int_equal(get(f->var), MISSING);
+    assert_int_equal(aio_token_exit(token, 0), AIO_ERUNTIME); /* used */
+    aio_token_unref(token);
+
+    token = set_with_token(f->var, 2);
+    assert_int_equal(aio_token_exit(token, aio_raise(AIO_EKEY, "the body's")), AIO_EKEY);
+    assert_string_equal(aio_error_text(AIO_EKEY), "the body's");
+    assert_int_equal(get(f->var), MISSING);
+    assert_int_equal(aio_token_exit(token, AIO_EINDEX), AIO_EINDEX);
+    aio_token_unref(token);
 }
 
 /* after test_context.ContextTest.test_context_var_reset_twice: S56 */
@@ -594,6 +617,7 @@ int main(void)
         TEST(value_lives_as_long_as_any_context_or_token_holds_it),
         TEST(value_whose_destructor_sets_the_variable_is_replaced_before),
         TEST(token_brings_the_former_value_back),
+        TEST(token_ends_a_block_and_hands_its_code_on),
         TEST(token_is_good_once),
         TEST(token_is_good_for_its_variable_only),
         TEST(token_is_good_in_its_context_only),

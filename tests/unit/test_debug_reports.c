@@ -236,6 +236,26 @@ static int go_wrong(void *arg)
     return aio_raise(AIO_EVALUE, "no");
 }
 
+/* What Python does with the depth of origin tracking that debug mode sets */
+CALLED static int make_and_forget(void *arg, void **ret_result)
+{
+    (void)arg;
+    (void)ret_result;
+    aio_future_unref(aio_coroutine_new(make_and_forget, NULL, NULL));
+    return 0;
+}
+
+static void coroutine_that_nobody_awaited_is_logged_with_where_it_was_made(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)fx_spawn(f, "T", make_and_forget);
+    fx_settle(f);
+    assert_non_null(strstr(logged, "coroutine 'make_and_forget' was never awaited\n"
+                                   "Coroutine created at (most recent call last):\n"));
+    assert_non_null(strstr(logged, "  make_and_forget ("));
+}
+
 static void failing_call_is_reported_with_its_function_and_where_it_was_made(void **state)
 {
     struct fixture *f = *state;
@@ -409,6 +429,7 @@ int main(void)
         CASE(pending_task_is_reported_with_its_line_without_debug_mode),
         CASE(future_has_no_source_without_debug_mode),
         CASE(coroutine_object_that_became_a_task_knows_where),
+        CASE(coroutine_that_nobody_awaited_is_logged_with_where_it_was_made),
         CASE(failing_call_is_reported_with_its_function_and_where_it_was_made),
         CASE(source_shows_ten_calls_at_most),
         CASE(default_handler_logs_the_source),

@@ -386,6 +386,28 @@ static int make_with_the_eager_factory(void *arg, void **ret_result)
     return aio_await(second, NULL);
 }
 
+/* What a program makes tasks by. */
+static aio_task *note_and_construct(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
+                                    const aio_task_options *options, void *constructor_arg)
+{
+    fx_note(constructor_arg, "made %s", options->eager_start == AIO_EAGER_YES ? "eager" : "lazy");
+    return aio_task_new(loop, site, fn, arg, options);
+}
+
+/* S49; after asyncio's test_eager_task_factory: create_eager_task_factory() */
+static void eager_factory_may_have_a_constructor_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    aio_task_constructor constructor = {note_and_construct, f};
+    aio_task *maker = fx_spawn(f, "maker", make_with_the_eager_factory);
+
+    aio_loop_set_task_factory(f->loop, aio_eager_task_factory, &constructor);
+    fx_settle(f);
+    assert_non_null(strstr(f->trace, "maker made eager"));
+    assert_non_null(strstr(f->trace, " runs, maker done 1, maker made lazy, maker done 0"));
+    assert_int_equal(aio_future_result(maker, NULL), 0);
+}
+
 /* S49 */
 static void eager_factory_starts_all_but_those_who_will_not(void **state)
 {
@@ -424,6 +446,7 @@ int main(void)
         TEST(eager_start_of_a_loop_that_does_not_run_is_an_ordinary_one),
         TEST(factory_makes_the_tasks_of_its_loop),
         TEST(factory_may_fail),
+        TEST(eager_factory_may_have_a_constructor_of_its_own),
         TEST(eager_factory_starts_all_but_those_who_will_not),
         TEST(factory_functions_take_null),
     };

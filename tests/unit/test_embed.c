@@ -153,6 +153,139 @@ static void a_closed_loop_has_no_descriptor_and_takes_no_step(void **state)
     aio_loop_unref(loop);
 }
 
+static int note_running(void *arg)
+{
+    *(aio_loop **)arg = aio_get_running_loop();
+    return 0;
+}
+
+static void a_run_of_steps_has_a_running_loop_between_them(void **state)
+{
+    aio_loop *loop = *state;
+    aio_loop *seen = NULL;
+    bool slept = false;
+    AIO_AUTO(aio_task) task = NULL;
+
+    assert_int_equal(aio_loop_run_forever_setup(loop), 0);
+    assert_true(aio_loop_is_running(loop));
+    assert_ptr_equal(aio_get_running_loop(), loop);
+    task = aio_create_task(sleep_twice, &slept);
+    assert_int_equal(aio_loop_call_soon(loop, note_running, &seen, NULL), 0);
+    assert_true(drive(loop, &slept) >= 0);
+    assert_ptr_equal(seen, loop);
+    assert_int_equal(aio_sleep(0), AIO_ENOTASK);
+    assert_int_equal(aio_loop_run_forever_cleanup(loop), 0);
+    assert_false(aio_loop_is_running(loop));
+    assert_null(aio_get_running_loop());
+    assert_int_equal(aio_future_result(task, NULL), 0);
+}
+
+static int stop(void *arg)
+{
+    aio_loop_stop(arg);
+    return 0;
+}
+
+/* S9 */
+static void a_run_of_steps_says_when_it_was_asked_to_stop(void **state)
+{
+    aio_loop *loop = *state;
+
+    assert_int_equal(aio_loop_run_forever_setup(loop), 0);
+    assert_int_equal(aio_loop_call_later(loop, 3600, stop, loop, NULL), 0);
+    assert_int_equal(aio_loop_step(loop), 1);
+    assert_int_equal(aio_loop_call_soon(loop, stop, loop, NULL), 0);
+    assert_int_equal(aio_loop_step(loop), 0);
+    assert_int_equal(aio_loop_run_forever_cleanup(loop), 0);
+    assert_int_equal(aio_loop_step(loop), 1); /* forgotten */
+}
+
+static int clean_up_inside(void *arg)
+{
+    int *result = arg;
+
+    *result = aio_loop_run_forever_cleanup(aio_get_running_loop());
+    return 0;
+}
+
+static void a_run_of_steps_is_the_only_one_and_ends_outside_of_them(void **state)
+{
+    aio_loop *loop = *state;
+    aio_loop *other = aio_new_event_loop();
+    int result = 0;
+
+    assert_int_equal(aio_loop_run_forever_cleanup(loop), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_run_forever_setup(loop), 0);
+    assert_int_equal(aio_loop_run_forever_setup(loop), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_run_forever(loop), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_run_forever(other), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_run_forever_setup(other), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_step(other), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_close(loop), AIO_ERUNTIME);
+    assert_int_equal(aio_loop_call_soon(loop, clean_up_inside, &result, NULL), 0);
+    assert_int_equal(aio_loop_step(loop), 0);
+    assert_int_equal(result, AIO_ERUNTIME);
+    assert_int_equal(aio_loop_run_forever_cleanup(loop), 0);
+    assert_int_equal(aio_loop_close(other), 0);
+    aio_loop_unref(other);
+}
+
+static void a_step_of_a_run_gives_the_code_that_ends_a_run(void **state)
+{
+    aio_loop *loop = *state;
+
+    assert_int_equal(aio_loop_run_forever_setup(loop), 0);
+    assert_int_equal(aio_loop_call_soon(loop, interrupt, NULL, NULL), 0);
+    assert_int_equal(aio_loop_step(loop), AIO_EKEYBOARDINTERRUPT);
+    assert_int_equal(aio_loop_run_forever_cleanup(loop), 0);
+}
+
+/* S13 */
+static void a_loop_can_be_said_to_run_where_none_does(void **state)
+{
+    aio_loop *loop = *state;
+    AIO_AUTO(aio_future) fut = NULL;
+
+    assert_int_equal(aio_set_running_loop(loop), 0);
+    assert_ptr_equal(aio_get_running_loop(), loop);
+    assert_ptr_equal(aio_get_event_loop(), loop);
+    fut = aio_future_new(NULL);
+    assert_ptr_equal(aio_future_get_loop(fut), loop);
+    assert_int_equal(aio_loop_run_forever(loop), AIO_ERUNTIME);
+    assert_int_equal(aio_set_running_loop(NULL), 0);
+    assert_null(aio_get_running_loop());
+}
+
+static int set_inside(void *arg)
+{
+    int *result = arg;
+
+    *result = aio_set_running_loop(NULL);
+    return 0;
+}
+
+static void a_loop_that_runs_is_not_said_to_be_another(void **state)
+{
+    aio_loop *loop = *state;
+    int result = 0;
+
+    assert_int_equal(aio_loop_call_soon(loop, set_inside, &result, NULL), 0);
+    assert_int_equal(aio_loop_step(loop), 0);
+    assert_int_equal(result, AIO_ERUNTIME);
+}
+
+static void a_loop_that_is_closed_runs_nowhere(void **state)
+{
+    aio_loop *loop = aio_new_event_loop();
+
+    (void)state;
+    assert_int_equal(aio_set_running_loop(loop), 0);
+    assert_int_equal(aio_loop_close(loop), 0);
+    assert_null(aio_get_running_loop());
+    assert_int_equal(aio_set_running_loop(loop), AIO_ECLOSED);
+    aio_loop_unref(loop);
+}
+
 /* S13 */
 static int fork_in_callback(void *arg)
 {
@@ -211,6 +344,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_gives_the_code_that_ends_a_run, make_loop,
                                         drop_loop),
         cmocka_unit_test(a_closed_loop_has_no_descriptor_and_takes_no_step),
+        cmocka_unit_test_setup_teardown(a_run_of_steps_has_a_running_loop_between_them, make_loop,
+                                        drop_loop),
+        cmocka_unit_test_setup_teardown(a_run_of_steps_says_when_it_was_asked_to_stop, make_loop,
+                                        drop_loop),
+        cmocka_unit_test_setup_teardown(a_run_of_steps_is_the_only_one_and_ends_outside_of_them,
+                                        make_loop, drop_loop),
+        cmocka_unit_test_setup_teardown(a_step_of_a_run_gives_the_code_that_ends_a_run, make_loop,
+                                        drop_loop),
+        cmocka_unit_test_setup_teardown(a_loop_can_be_said_to_run_where_none_does, make_loop,
+                                        drop_loop),
+        cmocka_unit_test_setup_teardown(a_loop_that_runs_is_not_said_to_be_another, make_loop,
+                                        drop_loop),
+        cmocka_unit_test(a_loop_that_is_closed_runs_nowhere),
         cmocka_unit_test_setup_teardown(a_forked_child_has_no_running_loop_and_may_make_its_own,
                                         make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(a_child_cannot_run_its_parents_loop_but_close_it, make_loop,

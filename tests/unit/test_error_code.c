@@ -35,6 +35,7 @@ static void code_below_zero_is_a_base_exception_and_no_other(void **state)
         assert_true(aio_error_is(code, AIO_EBASEEXCEPTION));
 }
 
+/* S39, S40 */
 static void code_is_an_exception_but_for_those_that_leave_everything(void **state)
 {
     for (int code = -1; code > -21000; code--) {
@@ -53,7 +54,9 @@ static void code_is_of_the_classes_python_gives_it(void **state)
     } kinds[] = {
         {AIO_ERUNTIME,
          {AIO_ERUNTIME, AIO_EBROKENBARRIER, AIO_ESENDFILENOTAVAILABLE, AIO_EBROKENEXECUTOR,
-          AIO_ENOTASK, AIO_ENOLOOP, AIO_ECLOSED, AIO_ENOTIMPLEMENTED, AIO_ERECURSION}},
+          AIO_EBROKENTHREADPOOL, AIO_EBROKENPROCESSPOOL, AIO_ENOTASK, AIO_ENOLOOP, AIO_ECLOSED,
+          AIO_ENOTIMPLEMENTED, AIO_ERECURSION}},
+        {AIO_EBROKENEXECUTOR, {AIO_EBROKENEXECUTOR, AIO_EBROKENTHREADPOOL, AIO_EBROKENPROCESSPOOL}},
         {AIO_ELOOKUP, {AIO_ELOOKUP, AIO_EKEY, AIO_EINDEX}},
         {AIO_EVALUE, {AIO_EVALUE, AIO_EUNICODE}},
         {AIO_EEOF, {AIO_EEOF, AIO_EINCOMPLETEREAD, UV_EOF}},
@@ -101,6 +104,8 @@ static void code_has_pythons_name(void **state)
         {AIO_EBROKENBARRIER, "BrokenBarrierError"},
         {AIO_ESENDFILENOTAVAILABLE, "SendfileNotAvailableError"},
         {AIO_EBROKENEXECUTOR, "BrokenExecutor"},
+        {AIO_EBROKENTHREADPOOL, "BrokenThreadPool"},
+        {AIO_EBROKENPROCESSPOOL, "BrokenProcessPool"},
         {AIO_EGROUP, "ExceptionGroup"},
         {AIO_EBASEGROUP, "BaseExceptionGroup"},
         {AIO_ESTOP, "StopIteration"},

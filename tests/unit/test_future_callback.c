@@ -273,6 +273,31 @@ static void callback_runs_in_the_context_it_was_added_in(void **state)
     aio_contextvar_unref(variable);
 }
 
+static int set_and_note(aio_future *fut, void *arg)
+{
+    (void)note_variable(fut, arg);
+    return aio_contextvar_set(variable, late, NULL);
+}
+
+/* S51; after asyncio's test_futures.BaseFutureDoneCallbackTests.test_add_done_callback_context */
+static void callback_may_be_given_a_context_which_is_shared(void **state)
+{
+    struct fixture *f = *state;
+    AIO_AUTO(aio_context) context = aio_context_new();
+    void *value = NULL;
+
+    variable = aio_contextvar_new("variable", NULL);
+    assert_int_equal(aio_future_add_done_callback_in(f->subject, context, set_and_note, f), 0);
+    assert_int_equal(aio_future_add_done_callback_in(f->subject, context, note_variable, f), 0);
+    assert_int_equal(aio_future_add_done_callback_in(f->subject, NULL, note_variable, f), 0);
+    finish(f);
+    fx_settle(f);
+    fx_assert_trace(f, "- unset, - late, - unset");
+    assert_true(aio_context_get(context, variable, &value));
+    assert_ptr_equal(value, late);
+    aio_contextvar_unref(variable);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -291,6 +316,7 @@ int main(void)
         TEST(future_that_is_dropped_while_pending_calls_nobody),
         TEST(callback_is_needed),
         TEST(callback_runs_in_the_context_it_was_added_in),
+        TEST(callback_may_be_given_a_context_which_is_shared),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -213,6 +213,50 @@ static void server_listens_once_at_each_address(void **state)
     room_run(listen_twice);
 }
 
+static bool has_option(const aio_server *server, int option)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+    int fd = -1;
+
+    (void)aio_server_sockets(server, &fd, 1);
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value != 0;
+}
+
+static int set_socket_options(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    AIO_AUTO(aio_server) first = NULL;
+    AIO_AUTO(aio_server) second = NULL;
+    AIO_AUTO(aio_server) bare = NULL;
+
+    options.host = "127.0.0.1";
+    options.port = 0;
+    options.reuse_port = true;
+    options.keep_alive = true;
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &first));
+    CHECK(has_option(first, SO_REUSEADDR)); /* by itself */
+    CHECK(has_option(first, SO_REUSEPORT) && has_option(first, SO_KEEPALIVE));
+    options.port = ntohs(name_of(first).sin_port);
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &second)); /* the same port */
+
+    options.port = 0;
+    options.reuse_address = options.reuse_port = options.keep_alive = false;
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &bare));
+    CHECK(!has_option(bare, SO_REUSEADDR));
+    CHECK(!has_option(bare, SO_REUSEPORT) && !has_option(bare, SO_KEEPALIVE));
+    aio_server_close(first);
+    aio_server_close(second);
+    aio_server_close(bare);
+    return 0;
+}
+
+static void server_sets_the_options_of_its_sockets(void **state)
+{
+    room_run(set_socket_options);
+}
+
 static int address_taken(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -690,6 +734,7 @@ int main(void)
         TEST(server_accepts_all_that_wait),
         TEST(server_drops_a_connection_whose_factory_fails),
         TEST(server_listens_once_at_each_address),
+        TEST(server_sets_the_options_of_its_sockets),
         TEST(server_names_the_address_that_is_in_use),
         TEST(server_options_that_contradict_are_refused),
         TEST(server_takes_a_bound_socket_and_starts_when_told),

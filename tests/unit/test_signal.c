@@ -66,6 +66,7 @@ static void add(struct fixture *f, aio_callback_fn fn)
     assert_int_equal(aio_loop_add_signal_handler(f->loop, SIGUSR1, fn, f), 0);
 }
 
+/* S111 */
 static void signal_handler_runs_in_the_loop_and_not_when_the_signal_comes(void **state)
 {
     struct fixture *f = *state;
@@ -150,6 +151,7 @@ static void signal_handler_must_be_a_function(void **state)
     assert_ptr_equal(get_action(SIGUSR1), on_host);
 }
 
+/* S111 */
 static void signal_number_has_to_be_one(void **state)
 {
     static const int wrong[] = {-1, 0, 32, NSIG, 100000};
@@ -161,6 +163,7 @@ static void signal_number_has_to_be_one(void **state)
     }
 }
 
+/* S111 */
 static void signal_that_cannot_be_caught_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -179,6 +182,7 @@ static void *add_from_thread(void *arg)
     return &err;
 }
 
+/* S111 */
 static void signal_handler_is_for_the_main_thread(void **state)
 {
     pthread_t thread;
@@ -190,6 +194,7 @@ static void signal_handler_is_for_the_main_thread(void **state)
     assert_ptr_equal(get_action(SIGUSR1), on_host);
 }
 
+/* S112 */
 static void signal_handler_of_the_host_comes_back_on_removal(void **state)
 {
     struct fixture *f = *state;
@@ -205,6 +210,7 @@ static void signal_handler_of_the_host_comes_back_on_removal(void **state)
     assert_int_equal(host_calls, 1);
 }
 
+/* S112 */
 static void signal_handler_of_the_host_comes_back_when_the_loop_is_closed(void **state)
 {
     struct fixture *f = *state;

@@ -331,6 +331,24 @@ static void terminate_sends_sigterm(void **state)
     assert_int_equal(plan.code, -SIGTERM);
 }
 
+static int send_usr1(aio_transport *transport)
+{
+    if (aio_subprocess_transport_send_signal(transport, 0x7fffffff) >= 0)
+        hear("no such signal was sent");
+    return aio_subprocess_transport_send_signal(transport, SIGUSR1);
+}
+
+static void send_signal_sends_any_signal(void **state)
+{
+    struct plan plan = plan_for("exec sleep 1000");
+
+    plan.with = send_usr1;
+    carry_out(*state, &plan);
+    assert_int_equal(plan.err, 0);
+    assert_int_equal(plan.code, -SIGUSR1);
+    assert_null(strstr(hearer.events, "was sent"));
+}
+
 static int look_around(aio_transport *transport)
 {
     const pid_t *pid = aio_transport_get_extra_info(transport, "subprocess");
@@ -407,6 +425,7 @@ int main(void)
         TEST(failure_of_a_protocol_is_reported),
         TEST(close_kills_the_child),
         TEST(terminate_sends_sigterm),
+        TEST(send_signal_sends_any_signal),
         TEST(transport_knows_its_process_and_pipes),
         TEST(start_that_fails_releases_the_protocol),
         TEST(factory_that_refuses_ends_the_start),

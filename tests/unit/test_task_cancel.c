@@ -434,6 +434,181 @@ static void only_tasks_are_cancelled_as_tasks(void **state)
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* --- circles, and what is deep ------------------------------------------------------------ */
+
+static aio_task *circle[2];
+
+static int await_the_other(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+
+    return fx_note_code(f, "woke",
+                        aio_await(circle[aio_current_task(NULL) == circle[0]], ret_result));
+}
+
+/* CPython ends in a RecursionError here. */
+static void tasks_that_wait_for_each_other_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+
+    circle[0] = fx_spawn(f, "A", await_the_other);
+    circle[1] = fx_spawn(f, "B", await_the_other);
+    fx_settle(f);
+    assert_true(aio_task_cancel(circle[0], NULL));
+    assert_int_equal(aio_task_cancelling(circle[0]), 1);
+    assert_int_equal(aio_task_cancelling(circle[1]), 1);
+    assert_true(aio_task_cancel(circle[1], NULL)); /* and once more */
+    fx_settle(f);
+    fx_assert_trace(f, "B woke ! CancelledError, A woke ! CancelledError");
+}
+
+/* S35 */
+static void circle_stays_when_the_request_is_taken_back(void **state)
+{
+    struct fixture *f = *state;
+
+    circle[0] = fx_spawn(f, "A", await_the_other);
+    circle[1] = fx_spawn(f, "B", await_the_other);
+    fx_settle(f);
+    assert_true(aio_task_cancel(circle[0], NULL));
+    assert_int_equal(aio_task_uncancel(circle[0]), 0);
+    assert_int_equal(aio_task_uncancel(circle[1]), 0);
+    fx_settle(f);
+    fx_assert_trace(f, "");
+    assert_true(aio_task_cancel(circle[1], NULL));
+    fx_settle(f);
+    fx_assert_trace(f, "A woke ! CancelledError, B woke ! CancelledError");
+}
+
+static int cancel_and_await_the_other(void *arg, void **ret_result)
+{
+    (void)aio_task_cancel(aio_current_task(NULL), NULL);
+    return await_the_other(arg, ret_result);
+}
+
+/* S33 */
+static void circle_that_a_cancelled_task_would_close_is_none(void **state)
+{
+    struct fixture *f = *state;
+
+    circle[0] = fx_spawn(f, "A", await_the_other);
+    circle[1] = fx_spawn(f, "B", cancel_and_await_the_other);
+    fx_settle(f);
+    fx_assert_trace(f, "B woke ! CancelledError, A woke ! CancelledError");
+}
+
+static aio_future *gathered;
+
+static int await_gathered(void *arg, void **ret_result)
+{
+    return fx_note_code(arg, "woke", aio_await(gathered, ret_result));
+}
+
+static void gather_that_its_own_child_waits_for_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *both[] = {fx_spawn(f, "A", await_gathered), aio_future_new(f->loop)};
+
+    gathered = aio_gather(both, 2, 0);
+    fx_settle(f);
+    assert_true(aio_future_cancel(gathered, NULL));
+    fx_settle(f);
+    fx_assert_trace(f, "A woke ! CancelledError");
+    assert_int_equal(aio_future_result(gathered, NULL), AIO_ECANCELLED);
+    aio_future_unref(gathered);
+    aio_future_unref(both[1]);
+}
+
+/* It cannot end before its child, nor that before it. */
+static void task_that_waits_for_a_gather_of_itself_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *both[] = {fx_spawn(f, "A", await_gathered), aio_future_new(f->loop)};
+
+    for (int done = 0; done < 2; done++) {
+        gathered = aio_gather(both, 2, AIO_RETURN_EXCEPTIONS);
+        fx_settle(f);
+        assert_true(aio_task_cancel(both[0], NULL));
+        fx_settle(f);
+        fx_assert_trace(f, "A woke ! CancelledError");
+        assert_true(aio_future_done(gathered));
+        (void)aio_future_result(gathered, NULL);
+        aio_future_unref(gathered);
+        both[0] = fx_spawn(f, "A", await_gathered); /* now with the other one done */
+    }
+    gathered = NULL;
+    aio_future_unref(both[1]);
+    fx_settle(f);
+    fx_assert_trace(f, "A woke ! TypeError");
+}
+
+enum { DEEP = 20000 };
+
+static int await_argument(void *arg, void **ret_result)
+{
+    return aio_await(arg, ret_result);
+}
+
+static int cancel_argument(void *arg, void **ret_result)
+{
+    (void)ret_result;
+    return aio_task_cancel(arg, NULL) ? 0 : AIO_EASSERTION;
+}
+
+/* From a task, whose stack is small. */
+static void run_cancelling(struct fixture *f, aio_task *outermost)
+{
+    AIO_AUTO(aio_task) canceller = NULL;
+
+    fx_settle(f);
+    canceller = aio_loop_create_task(f->loop, cancel_argument, outermost, NULL);
+    fx_settle(f);
+    assert_int_equal(aio_future_result(canceller, NULL), 0);
+    assert_true(aio_future_cancelled(outermost));
+}
+
+/* S31 */
+static void chain_of_tasks_may_be_of_any_length(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *inner = aio_future_new(f->loop);
+    aio_future *innermost = aio_future_ref(inner);
+
+    for (int i = 0; i < DEEP; i++) {
+        aio_task *outer = aio_loop_create_task(f->loop, await_argument, inner, NULL);
+
+        aio_future_unref(inner); /* the task that awaits it holds it once it has begun */
+        fx_step(f);
+        inner = outer;
+    }
+    run_cancelling(f, inner);
+    assert_true(aio_future_cancelled(innermost));
+    aio_future_unref(innermost);
+    aio_future_unref(inner);
+}
+
+/* S71 */
+static void gathers_may_be_nested_as_deep_as_one_likes(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *inner = aio_future_new(f->loop);
+    aio_future *innermost = aio_future_ref(inner);
+
+    for (int i = 0; i < DEEP / 10; i++) {
+        aio_future *gather = aio_gather(&inner, 1, 0);
+        aio_task *outer = aio_loop_create_task(f->loop, await_argument, gather, NULL);
+
+        fx_step(f);
+        aio_future_unref(inner);
+        aio_future_unref(gather);
+        inner = outer;
+    }
+    run_cancelling(f, inner);
+    assert_true(aio_future_cancelled(innermost));
+    aio_future_unref(innermost);
+    aio_future_unref(inner);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +632,13 @@ int main(void)
         TEST(task_in_the_running_batch_can_be_cancelled_before_its_turn),
         TEST(task_may_wait_while_it_cleans_up),
         TEST(only_tasks_are_cancelled_as_tasks),
+        TEST(tasks_that_wait_for_each_other_can_be_cancelled),
+        TEST(circle_stays_when_the_request_is_taken_back),
+        TEST(circle_that_a_cancelled_task_would_close_is_none),
+        TEST(gather_that_its_own_child_waits_for_can_be_cancelled),
+        TEST(task_that_waits_for_a_gather_of_itself_can_be_cancelled),
+        TEST(chain_of_tasks_may_be_of_any_length),
+        TEST(gathers_may_be_nested_as_deep_as_one_likes),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -576,13 +576,14 @@ static void initializer_that_fails_breaks_the_pool(void **state)
     queued = aio_executor_submit(pool, add_letter, B);
     reach_gate();
     open_gate();
-    assert_int_equal(aio_concurrent_future_result(queued, AIO_FOREVER, NULL), AIO_EBROKENEXECUTOR);
+    assert_int_equal(aio_concurrent_future_result(queued, AIO_FOREVER, NULL),
+                     AIO_EBROKENTHREADPOOL);
     assert_int_equal(aio_concurrent_future_exception(first, AIO_FOREVER, &error), 0);
     assert_string_equal(aio_exception_message(error),
                         "A thread initializer failed, the thread pool is not usable anymore");
     assert_string_equal(aio_exception_message(aio_exception_cause(error)), "no licence");
     assert_null(aio_executor_submit(pool, add_letter, C));
-    assert_int_equal(aio_concurrent_future_result(NULL, 0, NULL), AIO_EBROKENEXECUTOR);
+    assert_int_equal(aio_concurrent_future_result(NULL, 0, NULL), AIO_EBROKENTHREADPOOL);
     finish(pool);
     aio_log_set_handler(NULL, NULL);
     assert_string_equal(text, "Exception in initializer: ValueError: no licence");
@@ -703,7 +704,7 @@ static void child_of_a_fork_is_told_that_the_threads_are_not_there(void **state)
     pid = fork();
     if (pid == 0) {
         bool refused = aio_executor_submit(pool, add_one, NULL) == NULL &&
-                       aio_concurrent_future_result(NULL, 0, NULL) == AIO_EBROKENEXECUTOR;
+                       aio_concurrent_future_result(NULL, 0, NULL) == AIO_EBROKENTHREADPOOL;
         bool ends = aio_executor_shutdown(pool, AIO_FOREVER, true) == 0;
 
         aio_executor_unref(pool);

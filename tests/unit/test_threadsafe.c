@@ -156,7 +156,7 @@ static int call_a_then_b(void *arg)
            aio_loop_call_soon(f->loop, note_and_stop, f, NULL);
 }
 
-/* S14: appended like any other. */
+/* S14, S15: appended like any other. */
 static void calls_from_the_own_thread_keep_their_place(void **state)
 {
     struct fixture *f = *state;

@@ -293,6 +293,7 @@ static void timer_that_never_comes_does_not_run(void **state)
 
 /* --- cancelling ------------------------------------------------------------------------ */
 
+/* S7, where CPython waits until there are many */
 static void cancelled_timer_is_freed_at_once(void **state)
 {
     struct fixture *f = *state;

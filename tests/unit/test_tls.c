@@ -6,57 +6,14 @@
  * when both wait.
  */
 #include "net/net_internal.h"
+#include "support/authority.h"
 #include "support/fixture.h"
 
 #include <aio/aio.h>
-#include <fcntl.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* --- certificates ---------------------------------------------------------------------- */
-
-static char directory[] = "/tmp/aioc-tls-XXXXXX";
-
-static const char make_certificates[] =
-    "set -e; cd '%s'; exec >/dev/null 2>&1\n"
-    "key() { openssl ecparam -name prime256v1 -genkey -noout -out $1.key; }\n"
-    "key ca; openssl req -x509 -new -key ca.key -subj /CN=authority -days 30 -out ca.pem\n"
-    "leaf() { key $1; openssl req -new -key $1.key -subj /CN=$1 -out $1.csr\n"
-    "  printf 'subjectAltName=%%s\\n' \"$2\" >$1.ext\n"
-    "  openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 \\\n"
-    "    -extfile $1.ext -out $1.pem; cat $1.key >>$1.pem; }\n"
-    "leaf one DNS:one.test,IP:127.0.0.1; leaf two DNS:two.test; leaf client DNS:client.test\n";
-
-static int make_authority(void **state)
-{
-    char script[2048];
-
-    (void)state;
-    if (mkdtemp(directory) == NULL)
-        return -1;
-    (void)snprintf(script, sizeof(script), make_certificates, directory);
-    return system(script);
-}
-
-static int drop_authority(void **state)
-{
-    char script[128];
-
-    (void)state;
-    (void)snprintf(script, sizeof(script), "rm -r '%s'", directory);
-    return system(script);
-}
-
-static const char *file(const char *name)
-{
-    static char path[64];
-
-    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
-    return path;
-}
 
 /* --- the two ends ---------------------------------------------------------------------- */
 
@@ -157,24 +114,6 @@ static const aio_protocol_ops end_ops = {
     .eof_received = end_eof,
 };
 
-static aio_tls_context *client_context(void)
-{
-    aio_tls_context *context = aio_tls_context_new(AIO_TLS_CLIENT);
-
-    if (context != NULL)
-        assert_int_equal(aio_tls_context_load_verify_locations(context, file("ca.pem"), NULL), 0);
-    return context;
-}
-
-static aio_tls_context *server_context(const char *certificate)
-{
-    aio_tls_context *context = aio_tls_context_new(AIO_TLS_SERVER);
-
-    if (context != NULL)
-        assert_int_equal(aio_tls_context_load_cert_chain(context, file(certificate), NULL), 0);
-    return context;
-}
-
 /* cmocka's setup and teardown: both contexts, no connection. */
 static int setup(void **state)
 {
@@ -190,8 +129,8 @@ static int setup(void **state)
         pair.ends[i].lost_with = 1;
         pair.ends[i].err = 1;
     }
-    pair.ends[CLIENT].context = client_context();
-    pair.ends[SERVER].context = server_context("one.pem");
+    pair.ends[CLIENT].context = authority_client();
+    pair.ends[SERVER].context = authority_server("one.pem");
     return pair.ends[CLIENT].context == NULL || pair.ends[SERVER].context == NULL ? -1 : 0;
 }
 
@@ -346,10 +285,11 @@ static void a_server_can_require_a_certificate_of_the_client(void **state)
     struct end *client = &pair.ends[CLIENT];
     struct end *server = &pair.ends[SERVER];
 
-    assert_int_equal(aio_tls_context_load_verify_locations(server->context, file("ca.pem"), NULL),
-                     0);
+    assert_int_equal(
+        aio_tls_context_load_verify_locations(server->context, authority_file("ca.pem"), NULL), 0);
     assert_int_equal(aio_tls_context_set_verify(server->context, AIO_TLS_VERIFY_REQUIRED), 0);
-    assert_int_equal(aio_tls_context_load_cert_chain(client->context, file("client.pem"), NULL), 0);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(client->context, authority_file("client.pem"), NULL), 0);
     connect_both(*state, "one.test");
     assert_true(server->made);
     assert_non_null(aio_transport_get_extra_info(server->transport, "peercert"));
@@ -362,8 +302,8 @@ static void a_client_without_the_certificate_required_is_refused(void **state)
 {
     struct end *server = &pair.ends[SERVER];
 
-    assert_int_equal(aio_tls_context_load_verify_locations(server->context, file("ca.pem"), NULL),
-                     0);
+    assert_int_equal(
+        aio_tls_context_load_verify_locations(server->context, authority_file("ca.pem"), NULL), 0);
     assert_int_equal(aio_tls_context_set_verify(server->context, AIO_TLS_VERIFY_REQUIRED), 0);
     connect_both(*state, "one.test");
     fx_settle(*state);
@@ -427,7 +367,7 @@ static aio_tls_context *choose(const char *name, aio_tls_context *context, void 
 static void a_server_chooses_its_certificate_by_the_name_asked_for(void **state)
 {
     struct end *server = &pair.ends[SERVER];
-    aio_tls_context *two = server_context("two.pem");
+    aio_tls_context *two = authority_server("two.pem");
 
     aio_tls_context_set_sni_callback(server->context, choose, two);
     connect_both(*state, "two.test");
@@ -501,6 +441,72 @@ static void a_loop_can_be_closed_under_a_connection(void **state)
     assert_int_equal(aio_loop_close(f->loop), 0);
     assert_int_equal(pair.ends[CLIENT].lost_with, 1);
     assert_both_are_gone();
+}
+
+/* Ready for another connection with the same contexts. */
+static void begin_anew(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair.ends[i];
+
+        aio_transport_unref(end->lower);
+        *end = (struct end){
+            .protocol.ops = &end_ops, .context = end->context, .lost_with = 1, .err = 1};
+    }
+}
+
+static void a_connection_can_be_lost_at_every_step(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int end = 0; end < 2; end++) {
+        for (int steps = 0; steps < 12; steps++) {
+            int fds[2];
+
+            open_sockets(fds);
+            assert_int_equal(connect_end(&pair.ends[CLIENT], fds[0], "one.test"), 0);
+            assert_int_equal(connect_end(&pair.ends[SERVER], fds[1], NULL), 0);
+            for (int i = 0; i < steps; i++)
+                fx_step(f);
+            aio_transport_abort(pair.ends[end].lower);
+            fx_settle(f);
+            assert_both_are_gone();
+            for (int i = 0; i < 2; i++) /* who was told of the beginning was told of the end */
+                assert_true(pair.ends[i].made == (pair.ends[i].lost_with != 1));
+            begin_anew();
+        }
+    }
+}
+
+static void a_connection_can_be_aborted_and_closed_in_every_state(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int steps = 0; steps < 12; steps++) {
+        aio_transport *transport;
+
+        connect_both(f, "one.test");
+        transport = aio_transport_ref(pair.ends[CLIENT].transport);
+        assert_int_equal(aio_transport_write(transport, "words", 5), 0);
+        aio_transport_close(transport);
+        for (int i = 0; i < steps; i++)
+            fx_step(f);
+        aio_transport_abort(transport);
+        aio_transport_close(transport);
+        assert_true(aio_transport_is_closing(transport));
+        assert_int_equal(aio_transport_write(transport, "too late", 8), 0);
+        fx_settle(f);
+        assert_both_are_gone();
+        assert_int_equal(pair.ends[CLIENT].lost_with, 0);
+        /* It can be asked when all is over. */
+        aio_transport_abort(transport);
+        assert_int_equal(aio_transport_get_write_buffer_size(transport), 0);
+        assert_int_equal(aio_transport_get_read_buffer_size(transport), 0);
+        assert_non_null(aio_transport_get_extra_info(transport, "peercert"));
+        assert_null(aio_transport_get_extra_info(transport, "socket"));
+        aio_transport_unref(transport);
+        begin_anew();
+    }
 }
 
 /* --- flow ------------------------------------------------------------------------------ */
@@ -728,9 +734,11 @@ static void wrong_calls_are_refused(void **state)
                      AIO_ENOTASK);
     assert_int_equal(aio_tls_context_set_alpn_protocols(client, empty, 1), AIO_EVALUE);
     assert_int_equal(aio_tls_context_set_verify(NULL, AIO_TLS_VERIFY_NONE), AIO_EVALUE);
-    assert_int_equal(aio_tls_context_load_cert_chain(client, file("none.pem"), NULL), -ENOENT);
-    assert_int_equal(aio_tls_context_load_cert_chain(client, file("ca.pem"), NULL), AIO_ESSL);
-    assert_int_equal(aio_tls_context_load_verify_locations(client, file("one.key"), NULL),
+    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("none.pem"), NULL),
+                     -ENOENT);
+    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("ca.pem"), NULL),
+                     AIO_ESSL);
+    assert_int_equal(aio_tls_context_load_verify_locations(client, authority_file("one.key"), NULL),
                      AIO_ESSL);
     assert_int_equal(aio_tls_context_load_verify_locations(client, NULL, NULL), AIO_EVALUE);
 }
@@ -750,7 +758,7 @@ static void upgrades_fit_on_the_smallest_stack(void **state)
     for (int i = 0; i < 2; i++) {
         pair.ends[i].protocol.ops = &end_ops;
         pair.ends[i].lost_with = 1;
-        pair.ends[i].context = i == CLIENT ? client_context() : server_context("one.pem");
+        pair.ends[i].context = i == CLIENT ? authority_client() : authority_server("one.pem");
         assert_int_equal(aio__stream_transport_new(pair.loop, fds[i], &pair.ends[i].protocol, NULL,
                                                    NULL, &pair.ends[i].lower),
                          0);
@@ -789,7 +797,7 @@ static void connect_short_of_memory(void *arg)
 
         end->protocol.ops = &end_ops;
         end->lost_with = 1;
-        end->context = i == CLIENT ? client_context() : server_context("one.pem");
+        end->context = i == CLIENT ? authority_client() : authority_server("one.pem");
         if (end->context == NULL)
             close(fds[i]);
         else
@@ -834,6 +842,8 @@ int main(void)
         TEST(a_peer_that_leaves_without_a_word_ends_the_connection),
         TEST(a_protocol_may_close_in_connection_made),
         TEST(a_loop_can_be_closed_under_a_connection),
+        TEST(a_connection_can_be_lost_at_every_step),
+        TEST(a_connection_can_be_aborted_and_closed_in_every_state),
         TEST(a_slow_reader_holds_the_writer_up),
         TEST(what_came_before_the_end_is_read_after_a_pause),
         TEST(a_connection_is_upgraded_at_both_ends),
@@ -849,5 +859,5 @@ int main(void)
                                         count_allocations, check_allocations),
     };
 
-    return RUN_TESTS(tests, make_authority, drop_authority);
+    return RUN_TESTS(tests, authority_make, authority_drop);
 }

@@ -183,6 +183,7 @@ static int reset(void *arg, void **ret_result)
     return 0;
 }
 
+/* S115 */
 static void transport_tells_of_a_reset(void **state)
 {
     room_run(reset);

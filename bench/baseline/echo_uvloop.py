@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The echo server on uvloop, or on asyncio's own loop.
+
+usage: echo_uvloop.py [--loop uvloop|asyncio] [--mode stream|protocol|buffered] PORT | --unix PATH
+"""
+import argparse
+import asyncio
+import socket
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+    def pause_writing(self):
+        self.transport.pause_reading()
+
+    def resume_writing(self):
+        self.transport.resume_reading()
+
+
+class Buffered(asyncio.BufferedProtocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        self.buffer = bytearray(64 * 1024)
+
+    def get_buffer(self, sizehint):
+        return self.buffer
+
+    def buffer_updated(self, nbytes):
+        self.transport.write(self.buffer[:nbytes])  # a copy: it may be sent after the next read
+
+    pause_writing = Echo.pause_writing
+    resume_writing = Echo.resume_writing
+
+
+async def serve_client(reader, writer):
+    sock = writer.get_extra_info('socket')
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        while data := await reader.read(64 * 1024):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    writer.close()
+
+
+async def serve(options):
+    loop = asyncio.get_running_loop()
+    where = {'path': options.unix} if options.unix else {'host': '127.0.0.1', 'port': options.port}
+    if options.mode == 'stream':
+        start = asyncio.start_unix_server if options.unix else asyncio.start_server
+        server = await start(serve_client, backlog=4096, **where)
+    else:
+        create = loop.create_unix_server if options.unix else loop.create_server
+        factory = Echo if options.mode == 'protocol' else Buffered
+        server = await create(factory, backlog=4096, **where)
+    print('READY', flush=True)
+    await server.serve_forever()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--loop', choices=['uvloop', 'asyncio'], default='uvloop')
+    parser.add_argument('--mode', choices=['stream', 'protocol', 'buffered'], default='stream')
+    parser.add_argument('--unix')
+    parser.add_argument('port', type=int, nargs='?', default=0)
+    options = parser.parse_args()
+    if options.loop == 'uvloop':
+        import uvloop
+        uvloop.install()
+    try:
+        asyncio.run(serve(options))
+    except KeyboardInterrupt:
+        pass
+
+
+main()

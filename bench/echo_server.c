@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * echo_server.c - echo servers: streams, a protocol, a protocol with a buffer of its own
+ *
+ *     echo_server [--mode stream|protocol|buffered] PORT
+ *     echo_server [--mode ...] --unix PATH
+ *
+ * Listens on 127.0.0.1 with a backlog of 4096, prints READY and sends back what it gets until it
+ * is killed. What it costs is measured from outside: see echo_load.
+ */
+#include <aio/aio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BACKLOG = 4096, BUFFER = 64 * 1024 };
+
+/* --- streams --------------------------------------------------------------------------- */
+
+static int serve_client(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
+{
+    char *buffer = aio_malloc(BUFFER);
+    size_t size = 0;
+    int err = buffer == NULL ? AIO_ENOMEM : 0;
+
+    (void)arg;
+    while (err == 0) {
+        err = aio_stream_reader_read_into(reader, buffer, BUFFER, &size);
+        if (err < 0 || size == 0)
+            break;
+        err = aio_stream_writer_write(writer, buffer, size);
+        if (err == 0)
+            err = aio_stream_writer_drain(writer);
+    }
+    aio_free(buffer);
+    aio_stream_writer_close(writer);
+    return err == AIO_ECANCELLED ? err : 0; /* a peer that resets is not worth a report */
+}
+
+static int start_streams(const char *path, int port, aio_server **ret_server)
+{
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    aio_unix_server_options unix_options = AIO_UNIX_SERVER_OPTIONS_INIT;
+
+    if (path != NULL) {
+        unix_options.path = path;
+        unix_options.backlog = BACKLOG;
+        return aio_start_unix_server_with(serve_client, NULL, &unix_options, AIO_STREAM_LIMIT,
+                                          ret_server);
+    }
+    options.host = "127.0.0.1";
+    options.port = port;
+    options.backlog = BACKLOG;
+    return aio_start_server_with(serve_client, NULL, &options, AIO_STREAM_LIMIT, ret_server);
+}
+
+/* --- protocols ------------------------------------------------------------------------- */
+
+struct echo {
+    aio_protocol base;
+    aio_transport *transport; /* borrowed: it lives as long as the connection */
+};
+
+static char shared_buffer[BUFFER]; /* of all that bring their own: what is read is sent at once */
+
+static struct echo *echo_of(aio_protocol *base)
+{
+    return (struct echo *)base;
+}
+
+static int connection_made(aio_protocol *base, aio_transport *transport)
+{
+    echo_of(base)->transport = transport;
+    return 0;
+}
+
+static int data_received(aio_protocol *base, const void *data, size_t size)
+{
+    return aio_transport_write(echo_of(base)->transport, data, size);
+}
+
+static int get_buffer(aio_protocol *base, size_t hint, void **ret_data, size_t *ret_size)
+{
+    (void)base;
+    (void)hint;
+    *ret_data = shared_buffer;
+    *ret_size = BUFFER;
+    return 0;
+}
+
+static int buffer_updated(aio_protocol *base, size_t size)
+{
+    return aio_transport_write(echo_of(base)->transport, shared_buffer, size);
+}
+
+/* A peer that does not read is not read from. */
+static int pause_writing(aio_protocol *base)
+{
+    return aio_transport_pause_reading(echo_of(base)->transport);
+}
+
+static int resume_writing(aio_protocol *base)
+{
+    return aio_transport_resume_reading(echo_of(base)->transport);
+}
+
+static void release(aio_protocol *base)
+{
+    aio_free(echo_of(base));
+}
+
+static const aio_protocol_ops protocol_ops = {
+    .size = sizeof(protocol_ops),
+    .connection_made = connection_made,
+    .pause_writing = pause_writing,
+    .resume_writing = resume_writing,
+    .release = release,
+    .data_received = data_received,
+};
+
+static const aio_protocol_ops buffered_ops = {
+    .size = sizeof(buffered_ops),
+    .connection_made = connection_made,
+    .pause_writing = pause_writing,
+    .resume_writing = resume_writing,
+    .release = release,
+    .get_buffer = get_buffer,
+    .buffer_updated = buffer_updated,
+};
+
+static aio_protocol *make_protocol(void *arg)
+{
+    struct echo *echo = aio_calloc(1, sizeof(*echo));
+
+    if (echo == NULL)
+        return NULL;
+    echo->base.ops = arg;
+    return &echo->base;
+}
+
+static int start_protocols(const aio_protocol_ops *ops, const char *path, int port,
+                           aio_server **ret_server)
+{
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    aio_unix_server_options unix_options = AIO_UNIX_SERVER_OPTIONS_INIT;
+
+    if (path != NULL) {
+        unix_options.path = path;
+        unix_options.backlog = BACKLOG;
+        return aio_loop_create_unix_server(NULL, make_protocol, (void *)(uintptr_t)ops,
+                                           &unix_options, ret_server);
+    }
+    options.host = "127.0.0.1";
+    options.port = port;
+    options.backlog = BACKLOG;
+    return aio_loop_create_server(NULL, make_protocol, (void *)(uintptr_t)ops, &options,
+                                  ret_server);
+}
+
+/* --- the program ----------------------------------------------------------------------- */
+
+struct arguments {
+    const char *mode;
+    const char *path; /* NULL: by port */
+    int port;
+};
+
+static int serve(void *arg, void **ret_result)
+{
+    const struct arguments *arguments = arg;
+    AIO_AUTO(aio_server) server = NULL;
+    int err;
+
+    (void)ret_result;
+    if (strcmp(arguments->mode, "stream") == 0)
+        err = start_streams(arguments->path, arguments->port, &server);
+    else if (strcmp(arguments->mode, "protocol") == 0)
+        err = start_protocols(&protocol_ops, arguments->path, arguments->port, &server);
+    else if (strcmp(arguments->mode, "buffered") == 0)
+        err = start_protocols(&buffered_ops, arguments->path, arguments->port, &server);
+    else
+        err = aio_raise(AIO_EVALUE, "no such mode: %s", arguments->mode);
+    if (err < 0)
+        return err;
+    (void)puts("READY");
+    (void)fflush(stdout);
+    return aio_server_serve_forever(server);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.mode = "stream"};
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
+            arguments.mode = argv[++i];
+        else if (strcmp(argv[i], "--unix") == 0 && i + 1 < argc)
+            arguments.path = argv[++i];
+        else
+            arguments.port = atoi(argv[i]);
+    }
+    if (arguments.path == NULL && arguments.port <= 0) {
+        (void)fprintf(stderr, "usage: %s [--mode stream|protocol|buffered] PORT | --unix PATH\n",
+                      argv[0]);
+        return EXIT_FAILURE;
+    }
+    return aio_main(serve, &arguments);
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tls_context.c - what contexts can be told, sessions, and what a certificate says
+ */
+#include "support/allocation.h"
+#include "support/authority.h"
+#include "support/room.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static aio_tls_context *client;
+static aio_tls_context *server;
+
+static int setup(void **state)
+{
+    int err = count_allocations(state);
+
+    client = authority_client();
+    server = authority_server("one.pem");
+    return err;
+}
+
+static int teardown(void **state)
+{
+    aio_tls_context_unref(client);
+    aio_tls_context_unref(server);
+    return check_allocations(state);
+}
+
+/* --- two ends --------------------------------------------------------------------------- */
+
+/* Both ends of one connection, and how each end's handshake ended. */
+struct meeting {
+    struct room *room;
+    aio_tls_session *session; /* borrowed: for the client to resume; may be NULL */
+    int fds[2];
+    int client_code;
+    int server_code;
+    aio_transport *client; /* referenced; NULL: failed */
+    aio_transport *server;
+};
+
+static int begin_server(void *arg, void **ret_result)
+{
+    struct meeting *meeting = arg;
+    aio_accepted_options options = AIO_ACCEPTED_OPTIONS_INIT;
+
+    options.sock = meeting->fds[1];
+    options.ssl = server;
+    meeting->server_code = aio_loop_connect_accepted_socket_with(NULL, room_factory, meeting->room,
+                                                                 &options, &meeting->server);
+    return 0;
+}
+
+/* Let the two shake hands: each end's code is in the meeting. */
+static int meet(struct room *room, struct meeting *meeting)
+{
+    AIO_AUTO(aio_task) task = NULL;
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+
+    meeting->room = room;
+    room_socketpair(meeting->fds);
+    options.sock = meeting->fds[0];
+    options.ssl = client;
+    options.server_hostname = "one.test";
+    options.ssl_session = meeting->session;
+    task = aio_create_task(begin_server, meeting);
+    meeting->client_code =
+        aio_loop_create_connection(NULL, room_factory, room, &options, &meeting->client);
+    return aio_await(task, NULL);
+}
+
+static bool all_released(const struct room *room)
+{
+    for (size_t i = 0; i < room->count; i++)
+        if (room->talks[i].made && !room->talks[i].lost)
+            return false;
+    return true;
+}
+
+static int part(struct meeting *meeting)
+{
+    aio_transport_close(meeting->client);
+    aio_transport_close(meeting->server);
+    aio_transport_unref(meeting->client);
+    aio_transport_unref(meeting->server);
+    meeting->client = NULL;
+    meeting->server = NULL;
+    return room_wait(meeting->room, all_released);
+}
+
+/* Meet and part: both codes have to be these. A server's may come after the client was content. */
+static int expect(struct room *room, int client_code, int server_code)
+{
+    struct meeting meeting = {0};
+
+    TRY(meet(room, &meeting));
+    CHECK_CODE(meeting.client_code, client_code);
+    CHECK_CODE(meeting.server_code, server_code);
+    return part(&meeting);
+}
+
+static int agree(void *arg, void **ret_result)
+{
+    return expect(arg, 0, 0);
+}
+
+/* --- keys and authorities ---------------------------------------------------------------- */
+
+static void an_encrypted_key_is_refused_without_its_password(void **state)
+{
+    (void)state;
+    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
+                     AIO_ESSL);
+    assert_int_equal(aio_tls_context_set_password(server, "wrong"), 0);
+    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
+                     AIO_ESSL);
+}
+
+static void an_encrypted_key_is_loaded_by_its_password(void **state)
+{
+    aio_tls_context_unref(server);
+    server = aio_tls_context_new(AIO_TLS_SERVER);
+    assert_int_equal(aio_tls_context_set_password(server, "open sesame"), 0);
+    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
+                     0);
+    assert_int_equal(aio_tls_context_set_password(server, NULL), 0);
+    room_run(agree);
+    (void)state;
+}
+
+static void a_password_that_finds_no_memory_leaves_the_former(void **state)
+{
+    static const char text[] = "x";
+
+    (void)state;
+    assert_int_equal(aio_tls_context_set_password(server, text), 0);
+    assert_int_equal(aio_tls_context_set_password(NULL, text), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_password(server, NULL), 0);
+}
+
+static size_t read_file(const char *name, char *data, size_t size)
+{
+    FILE *file = fopen(authority_file(name), "rb");
+    size_t got;
+
+    assert_non_null(file);
+    got = fread(data, 1, size, file);
+    fclose(file);
+    return got;
+}
+
+static void authorities_are_loaded_from_memory(void **state)
+{
+    char pem[4096];
+    size_t size = read_file("ca.pem", pem, sizeof(pem));
+
+    (void)state;
+    aio_tls_context_unref(client);
+    client = aio_tls_context_new(AIO_TLS_CLIENT);
+    assert_int_equal(aio_tls_context_load_verify_data(client, "nonsense", 8), AIO_ESSL);
+    assert_int_equal(aio_tls_context_load_verify_data(client, "\x30\x03xyz", 5), AIO_ESSL);
+    assert_int_equal(aio_tls_context_load_verify_data(client, NULL, 0), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_load_verify_data(client, pem, size), 0);
+    room_run(agree);
+}
+
+/* The certificate of the server, as DER, is what a partial chain may end with. */
+static int keep_der(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct meeting meeting = {0};
+    const aio_tls_certificate *peer;
+
+    TRY(meet(room, &meeting));
+    peer = aio_transport_get_extra_info(meeting.client, "peercert");
+    CHECK(peer != NULL && peer->der_size <= sizeof(room->talks[0].data));
+    memcpy(room->talks[0].data, peer->der, peer->der_size);
+    TRY(part(&meeting));
+    aio_tls_context_unref(client);
+    client = aio_tls_context_new(AIO_TLS_CLIENT);
+    CHECK_CODE(aio_tls_context_load_verify_data(client, room->talks[0].data, peer->der_size), 0);
+    TRY(expect(room, AIO_ESSLCERT, AIO_ESSL));
+    CHECK_CODE(aio_tls_context_set_verify_flags(client, AIO_TLS_VERIFY_PARTIAL_CHAIN), 0);
+    return expect(room, 0, 0);
+}
+
+static void a_trusted_certificate_can_end_a_chain(void **state)
+{
+    (void)state;
+    room_run(keep_der);
+}
+
+static void a_revoked_certificate_is_refused(void **state)
+{
+    (void)state;
+    aio_tls_context_unref(server);
+    server = authority_server("revoked.pem");
+    room_run(agree); /* nobody has asked */
+    assert_int_equal(aio_tls_context_set_verify_flags(client, AIO_TLS_VERIFY_CRL_CHECK_LEAF), 0);
+    assert_int_equal(aio_tls_context_load_verify_locations(client, authority_file("crl.pem"), NULL),
+                     0);
+    assert_int_equal(aio_tls_context_set_verify_flags(client, 1u << 30), AIO_EVALUE);
+}
+
+static int refuse_revoked(void *arg, void **ret_result)
+{
+    return expect(arg, AIO_ESSLCERT, AIO_ESSL);
+}
+
+static void a_list_of_revoked_certificates_is_asked(void **state)
+{
+    a_revoked_certificate_is_refused(state);
+    room_run(refuse_revoked);
+    aio_tls_context_unref(server);
+    server = authority_server("one.pem");
+    room_run(agree); /* which is not on the list */
+}
+
+/* --- versions and ciphers ---------------------------------------------------------------- */
+
+static const char *wanted; /* of the next connection: its version, or its cipher's name */
+
+static int agree_on(void *arg, void **ret_result)
+{
+    struct meeting meeting = {0};
+    const aio_tls_cipher *cipher;
+
+    TRY(meet(arg, &meeting));
+    CHECK_CODE(meeting.client_code, 0);
+    cipher = aio_transport_get_extra_info(meeting.client, "cipher");
+    CHECK(cipher != NULL);
+    CHECK(strcmp(cipher->version, wanted) == 0 || strcmp(cipher->name, wanted) == 0);
+    return part(&meeting);
+}
+
+static void a_maximum_version_is_kept(void **state)
+{
+    (void)state;
+    wanted = "TLSv1.3";
+    room_run(agree_on);
+    assert_int_equal(aio_tls_context_set_maximum_version(server, AIO_TLS_1_2), 0);
+    wanted = "TLSv1.2";
+    room_run(agree_on);
+    assert_int_equal(aio_tls_context_set_maximum_version(server, (aio_tls_version)7), AIO_EVALUE);
+}
+
+static void ciphers_are_chosen_by_a_list(void **state)
+{
+    (void)state;
+    assert_int_equal(aio_tls_context_set_maximum_version(server, AIO_TLS_1_2), 0);
+    assert_int_equal(aio_tls_context_set_ciphers(server, "ECDHE-ECDSA-CHACHA20-POLY1305"), 0);
+    wanted = "ECDHE-ECDSA-CHACHA20-POLY1305";
+    room_run(agree_on);
+    assert_int_equal(aio_tls_context_set_ciphers(server, "NO-SUCH-CIPHER"), AIO_ESSL);
+    assert_int_equal(aio_tls_context_set_ciphers(server, NULL), AIO_EVALUE);
+}
+
+/* --- the default context ----------------------------------------------------------------- */
+
+static void the_default_context_cannot_be_changed(void **state)
+{
+    aio_tls_context *shared = aio_tls_context_default();
+    static const char *const protocols[] = {"h2"};
+
+    (void)state;
+    assert_non_null(shared);
+    assert_ptr_equal(shared, aio_tls_context_default());
+    assert_int_equal(aio_tls_context_set_verify(shared, AIO_TLS_VERIFY_NONE), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_alpn_protocols(shared, protocols, 1), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_minimum_version(shared, AIO_TLS_1_3), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_password(shared, "x"), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_load_verify_locations(shared, authority_file("ca.pem"), NULL),
+                     AIO_EVALUE);
+    assert_int_equal(aio_tls_context_load_cert_chain(shared, authority_file("one.pem"), NULL),
+                     AIO_EVALUE);
+    aio_tls_context_set_check_hostname(shared, false); /* has no effect: see below */
+    aio_tls_context_set_sni_callback(shared, NULL, NULL);
+    assert_non_null(aio_tls_context_native(shared));
+    aio_tls_context_unref(aio_tls_context_ref(shared));
+}
+
+/* --- optional certificates --------------------------------------------------------------- */
+
+static void a_server_may_do_without_the_certificate_it_asks_for(void **state)
+{
+    (void)state;
+    assert_int_equal(aio_tls_context_load_verify_locations(server, authority_file("ca.pem"), NULL),
+                     0);
+    assert_int_equal(aio_tls_context_set_verify(server, AIO_TLS_VERIFY_OPTIONAL), 0);
+    room_run(agree);
+    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("client.pem"), NULL),
+                     0);
+    room_run(agree);
+}
+
+static int refuse_client(void *arg, void **ret_result)
+{
+    struct meeting meeting = {0};
+
+    TRY(meet(arg, &meeting));
+    CHECK_CODE(meeting.server_code, AIO_ESSLCERT);
+    return part(&meeting);
+}
+
+static void a_bad_certificate_is_refused_even_where_none_would_do(void **state)
+{
+    (void)state;
+    /* This server trusts the system's authorities. */
+    assert_int_equal(aio_tls_context_set_verify(server, AIO_TLS_VERIFY_OPTIONAL), 0);
+    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("client.pem"), NULL),
+                     0);
+    room_run(refuse_client);
+}
+
+/* --- sessions ---------------------------------------------------------------------------- */
+
+/* Meet, and once more with the session of the first time. By TLS 1.3 it comes after the handshake,
+ * before what the server sends next. */
+static int meet_again(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct meeting meeting = {0};
+    AIO_AUTO(aio_tls_session) session = NULL;
+
+    TRY(meet(room, &meeting));
+    CHECK_CODE(meeting.client_code, 0);
+    CHECK(!aio_tls_session_reused(meeting.client));
+    TRY(aio_transport_write(meeting.server, "hi", 2));
+    for (size_t i = 0; i < room->count; i++)
+        if (room->talks[i].transport == meeting.client)
+            TRY(talk_wait_received(&room->talks[i], 2));
+    session = aio_tls_get_session(meeting.client);
+    CHECK(session != NULL && aio_tls_session_is_resumable(session));
+    TRY(part(&meeting));
+    meeting = (struct meeting){.session = session};
+    TRY(meet(room, &meeting));
+    CHECK_CODE(meeting.client_code, 0);
+    CHECK(aio_tls_session_reused(meeting.client) && aio_tls_session_reused(meeting.server));
+    /* What was known of the server is known still. */
+    CHECK(aio_transport_get_extra_info(meeting.client, "peercert") != NULL);
+    return part(&meeting);
+}
+
+static void a_session_is_resumed(void **state)
+{
+    (void)state;
+    room_run(meet_again);
+}
+
+static void a_session_of_tls_1_2_is_resumed(void **state)
+{
+    (void)state;
+    assert_int_equal(aio_tls_context_set_maximum_version(client, AIO_TLS_1_2), 0);
+    room_run(meet_again);
+}
+
+static int misuse_session(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct meeting meeting = {0};
+    AIO_AUTO(aio_tls_session) session = NULL;
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+    aio_tls_context *before = client;
+    int codes[2];
+
+    TRY(meet(room, &meeting));
+    session = aio_tls_get_session(meeting.client);
+    CHECK(session != NULL);
+    TRY(part(&meeting));
+    room_socketpair(room->fds);
+    options.sock = room->fds[0];
+    options.ssl = client;
+    options.server_hostname = "two.test"; /* another than it is of */
+    options.ssl_session = session;
+    codes[0] = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
+    client = authority_client();
+    options.server_hostname = "one.test";
+    options.ssl = client; /* another as well */
+    codes[1] = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
+    aio_tls_context_unref(client);
+    client = before;
+    CHECK_CODE(codes[0], AIO_EVALUE);
+    CHECK_CODE(codes[1], AIO_EVALUE);
+    CHECK(aio_tls_get_session(NULL) == NULL);
+    CHECK(!aio_tls_session_reused(NULL) && !aio_tls_session_is_resumable(NULL));
+    return 0;
+}
+
+static void a_session_is_for_its_context_and_name_alone(void **state)
+{
+    (void)state;
+    room_run(misuse_session);
+}
+
+static int trust_nobody(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct meeting meeting = {0};
+    AIO_AUTO(aio_tls_session) session = NULL;
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+
+    CHECK_CODE(aio_tls_context_set_verify(client, AIO_TLS_VERIFY_NONE), 0);
+    TRY(meet(room, &meeting));
+    session = aio_tls_get_session(meeting.client);
+    TRY(part(&meeting));
+    CHECK_CODE(aio_tls_context_set_verify(client, AIO_TLS_VERIFY_REQUIRED), 0);
+    room_socketpair(room->fds);
+    options.sock = room->fds[0];
+    options.ssl = client;
+    options.server_hostname = "one.test";
+    options.ssl_session = session;
+    CHECK_CODE(aio_loop_create_connection(NULL, room_factory, room, &options, NULL), AIO_EVALUE);
+    return 0;
+}
+
+static void a_session_with_an_unverified_server_is_not_one_with_a_verified_one(void **state)
+{
+    (void)state;
+    room_run(trust_nobody);
+}
+
+/* --- what a certificate says ------------------------------------------------------------- */
+
+static bool has(const aio_tls_name *names, size_t count, const char *type, const char *value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i].type, type) == 0 && strcmp(names[i].value, value) == 0)
+            return true;
+    return false;
+}
+
+static int look_at_certificate(void *arg, void **ret_result)
+{
+    struct meeting meeting = {0};
+    const aio_tls_certificate *peer;
+
+    TRY(meet(arg, &meeting));
+    CHECK_CODE(meeting.client_code, 0);
+    CHECK(aio_transport_get_extra_info(meeting.server, "peercert") == NULL);
+    peer = aio_transport_get_extra_info(meeting.client, "peercert");
+    CHECK(peer != NULL);
+    CHECK(peer == aio_transport_get_extra_info(meeting.client, "peercert"));
+    CHECK(peer->subject_count == 3 && peer->issuer_count == 1 && peer->alt_name_count == 5);
+    CHECK(has(peer->subject, 3, "countryName", "XX"));
+    CHECK(has(peer->subject, 3, "organizationName", "Tests"));
+    CHECK(has(peer->subject, 3, "commonName", "one.test"));
+    CHECK(has(peer->issuer, 1, "commonName", "authority"));
+    CHECK(has(peer->alt_names, 5, "DNS", "one.test"));
+    CHECK(has(peer->alt_names, 5, "IP Address", "127.0.0.1"));
+    CHECK(has(peer->alt_names, 5, "IP Address", "::1"));
+    CHECK(has(peer->alt_names, 5, "email", "a@one.test"));
+    CHECK(has(peer->alt_names, 5, "URI", "http://one.test/"));
+    CHECK_TEXT(peer->serial_number, "1A2B");
+    CHECK(peer->version == 3 && peer->is_verified);
+    CHECK(peer->not_after - peer->not_before == 30 * 86400);
+    CHECK(peer->der_size > 100 && *(const unsigned char *)peer->der == 0x30);
+    return part(&meeting);
+}
+
+static void a_certificate_says_what_getpeercert_says(void **state)
+{
+    (void)state;
+    room_run(look_at_certificate);
+}
+
+/* --- limits ------------------------------------------------------------------------------ */
+
+static int set_limits(void *arg, void **ret_result)
+{
+    struct meeting meeting = {0};
+    size_t high;
+    size_t low;
+
+    TRY(meet(arg, &meeting));
+    aio_transport_get_read_buffer_limits(meeting.client, &high, &low);
+    CHECK(high == 256 * 1024 && low == 64 * 1024);
+    aio_transport_get_write_buffer_limits(meeting.client, &high, &low);
+    CHECK(high == 512 * 1024 && low == 128 * 1024);
+    CHECK_CODE(aio_transport_set_read_buffer_limits(meeting.client, 1000, AIO_LIMIT_DEFAULT), 0);
+    aio_transport_get_read_buffer_limits(meeting.client, &high, &low);
+    CHECK(high == 1000 && low == 250);
+    CHECK_CODE(aio_transport_set_read_buffer_limits(meeting.client, 1, 2), AIO_EVALUE);
+    CHECK_CODE(aio_transport_set_read_buffer_limits(NULL, 1, 1), AIO_EVALUE);
+    CHECK(aio_transport_get_read_buffer_size(meeting.client) == 0);
+    CHECK(aio_transport_get_read_buffer_size(NULL) == 0);
+    return part(&meeting);
+}
+
+static void limits_of_tls_are_its_own(void **state)
+{
+    (void)state;
+    room_run(set_limits);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_encrypted_key_is_refused_without_its_password),
+        TEST(an_encrypted_key_is_loaded_by_its_password),
+        TEST(a_password_that_finds_no_memory_leaves_the_former),
+        TEST(authorities_are_loaded_from_memory),
+        TEST(a_trusted_certificate_can_end_a_chain),
+        TEST(a_list_of_revoked_certificates_is_asked),
+        TEST(a_maximum_version_is_kept),
+        TEST(ciphers_are_chosen_by_a_list),
+        TEST(the_default_context_cannot_be_changed),
+        TEST(a_server_may_do_without_the_certificate_it_asks_for),
+        TEST(a_bad_certificate_is_refused_even_where_none_would_do),
+        TEST(a_session_is_resumed),
+        TEST(a_session_of_tls_1_2_is_resumed),
+        TEST(a_session_is_for_its_context_and_name_alone),
+        TEST(a_session_with_an_unverified_server_is_not_one_with_a_verified_one),
+        TEST(a_certificate_says_what_getpeercert_says),
+        TEST(limits_of_tls_are_its_own),
+    };
+
+    return RUN_TESTS(tests, authority_make, authority_drop);
+}

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""Tasks of a program that uses aioc, in gdb: live or in a core file.
+
+    (gdb) source aioc-gdb.py
+    (gdb) info aio-tasks            all tasks of all loops
+    (gdb) aio-bt 3                  the stack of the third of them
+    (gdb) aio-bt worker             of those with that name
+    (gdb) aio-bt all
+
+Needs the library's debug information, and nothing of the process: a hung one answers as well.
+Nothing is written to it, and no function of it is called.
+
+How it finds them: all stacks are slots of slabs, which the library keeps in one list. A slot that
+is taken has a fiber at its upper end, and that of a task knows its loop. A suspended fiber's
+stack pointer, frame pointer and place lie open in it; gdb's own unwinder goes on from there.
+"""
+import gdb
+import gdb.unwinder
+
+REGISTERS = {
+    'i386:x86-64': ('rip', 'rsp', 'rbp'),
+    'aarch64': ('pc', 'sp', 'x29'),
+}
+
+
+def container_of(node, type_name, *members):
+    """The structure that a list's node is in."""
+    structure = gdb.lookup_type(type_name)
+    offset = 0
+    inner = structure
+    for member in members:
+        field = inner[member]
+        offset += field.bitpos // 8
+        inner = field.type
+    address = int(node) - offset
+    return gdb.Value(address).cast(structure.pointer()).dereference()
+
+
+def each_node(head):
+    """The nodes of a circular list, but for its head."""
+    start = int(head.address)
+    node = head['next']
+    while int(node) != start:
+        yield node
+        node = node['next']
+
+
+def constant(name):
+    return int(gdb.parse_and_eval(name))
+
+
+# ---- fibers, loops, tasks ------------------------------------------------------------------
+
+def fiber_of(slab, slot):
+    """As aio__slot_fiber() has it."""
+    step = constant('AIO__COLOUR_STEP')
+    fiber = gdb.lookup_type('struct aio__fiber')
+    size = fiber.sizeof + slot % constant('AIO__COLOURS') * step
+    lines = (size + step - 1) // step * step
+    end = int(slab['base']) + (slot + 1) * int(slab['space']['size'])
+    return gdb.Value(end - lines).cast(fiber.pointer()).dereference()
+
+
+def each_fiber():
+    registry = gdb.parse_and_eval("'slab.c'::registry")
+    for node in each_node(registry):
+        slab = container_of(node, 'struct aio__slab', 'registered')
+        slots = slab['slots']
+        for slot in range(int(slab['fresh'])):
+            if slots[slot]['made']:
+                yield fiber_of(slab, slot)
+
+
+def loops():
+    """The loops that have run a task."""
+    base = int(gdb.parse_and_eval('(void *)&strand_base'))
+    pointer = gdb.lookup_type('struct aio_loop').pointer()
+    found = {}
+    for fiber in each_fiber():
+        if int(fiber['fn']) == base and int(fiber['user']) != 0:
+            found[int(fiber['user'])] = fiber['user'].cast(pointer).dereference()
+    return [found[address] for address in sorted(found)]
+
+
+def tasks_of(loop):
+    for node in each_node(loop['tasks']):
+        yield container_of(node, 'struct aio__task', 'link')
+
+
+def all_tasks():
+    for loop in loops():
+        yield from tasks_of(loop)
+
+
+def text(pointer, default='?'):
+    return pointer.string(errors='replace') if int(pointer) != 0 else default
+
+
+def name_of(task):
+    if int(task['fut']['kind_flags']) & constant('AIO__TASK_NAMED'):
+        return text(task['id']['name'])
+    return f"Task-{int(task['id']['number'])}"
+
+
+def is_running(task):
+    return int(task['fut']['loop']['current']) == int(task['strand'].address)
+
+
+def state_of(task):
+    waiting = task['waiting']
+    if is_running(task):
+        return 'running'
+    if int(task['strand']['fiber']) == 0:
+        return 'not started'
+    if int(waiting) == 0 or int(waiting['state']) != constant('AIO__FUTURE_PENDING'):
+        return 'ready'
+    if waiting['ops']['is_task']:
+        return 'awaits ' + name_of(waiting.cast(gdb.lookup_type('struct aio__task').pointer())
+                                   .dereference())
+    return 'awaits a ' + text(waiting['ops']['name'])
+
+
+def describe(number, task):
+    place = f" of {text(task['file'])}:{int(task['line'])}" if int(task['file']) != 0 else ''
+    return (f"{number:>4}  {name_of(task)}: {text(task['coroutine'])}(){place}, "
+            f'{state_of(task)}')
+
+
+# ---- stacks --------------------------------------------------------------------------------
+
+class FrameId:
+    def __init__(self, sp, pc):
+        self.sp = sp
+        self.pc = pc
+
+
+class FiberUnwinder(gdb.unwinder.Unwinder):
+    """Says that the newest frame was called from where a fiber is suspended."""
+
+    def __init__(self):
+        super().__init__('aioc fiber')
+        self.context = None
+        self.enabled = False
+
+    def __call__(self, pending):
+        # Without a fiber to be looked at, and for all frames but the newest, gdb knows better.
+        if self.context is None or pending.level() != 0:
+            return None
+        pc, sp, fp = REGISTERS[pending.architecture().name()]
+        info = pending.create_unwind_info(
+            FrameId(pending.read_register(sp), pending.read_register(pc)))
+        kind = gdb.lookup_type('unsigned long')
+        for register, member in ((pc, 'place'), (sp, 'stack_pointer'), (fp, 'frame_pointer')):
+            info.add_saved_register(register, self.context[member].cast(kind))
+        return info
+
+
+UNWINDER = FiberUnwinder()
+gdb.unwinder.register_unwinder(None, UNWINDER, replace=True)
+
+
+def frames_of(fiber):
+    """(function, file, line) of each call on a suspended fiber, the newest first."""
+    UNWINDER.context = fiber['context']
+    UNWINDER.enabled = True
+    gdb.invalidate_cached_frames()
+    try:
+        frame = gdb.newest_frame().older()
+        while frame is not None and frame.is_valid():
+            name = frame.name()
+            if frame.function() is None and (name or '').endswith('context_entry'):
+                break  # where a fiber begins
+            where = frame.find_sal()
+            yield (name or f'0x{frame.pc():x}',
+                   where.symtab.filename if where.symtab else None, where.line)
+            frame = frame.older()
+    finally:
+        UNWINDER.enabled = False
+        UNWINDER.context = None
+        gdb.invalidate_cached_frames()
+
+
+def print_stack(task):
+    fiber = task['strand']['fiber']
+    if is_running(task):
+        print('      it is running: see "bt" in its thread')
+        return
+    if int(fiber) == 0:
+        print('      it has no stack yet')
+        return
+    for number, (function, file, line) in enumerate(frames_of(fiber.dereference())):
+        place = f' at {file}:{line}' if file else ''
+        print(f'      #{number:<2} {function} (){place}')
+
+
+# ---- commands ------------------------------------------------------------------------------
+
+class InfoTasks(gdb.Command):
+    """List the tasks of all loops: info aio-tasks"""
+
+    def __init__(self):
+        super().__init__('info aio-tasks', gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        count = 0
+        for count, task in enumerate(all_tasks(), 1):
+            print(describe(count, task))
+        print(f'{count} task{"" if count == 1 else "s"}')
+
+
+class TaskBacktrace(gdb.Command):
+    """Show the stack of a task: aio-bt NUMBER, aio-bt NAME or aio-bt all
+
+The numbers are those of "info aio-tasks"."""
+
+    def __init__(self):
+        super().__init__('aio-bt', gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        wanted = argument.strip()
+        if not wanted:
+            raise gdb.GdbError('which task? See "info aio-tasks".')
+        found = False
+        for number, task in enumerate(all_tasks(), 1):
+            if wanted in ('all', str(number), name_of(task)):
+                found = True
+                print(describe(number, task))
+                print_stack(task)
+        if not found and wanted != 'all':
+            raise gdb.GdbError(f'no task "{wanted}"; see "info aio-tasks".')
+
+
+InfoTasks()
+TaskBacktrace()
