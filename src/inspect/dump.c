@@ -186,7 +186,7 @@ static void put_node(struct dump *dump, size_t number, const struct level *level
 static void put_tree(struct dump *dump, size_t root)
 {
     const struct aio__survey *survey = &dump->survey;
-    struct level levels[MOST_LEVELS];
+    struct level levels[MOST_LEVELS] = {{0, 0}};
     size_t depth = 0;
 
     put_node(dump, root, levels, 0);

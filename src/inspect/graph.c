@@ -49,6 +49,7 @@ static void reverse(aio_frame *frames, size_t count)
 static int get_frames(struct node *node, const aio_call_graph_options *options)
 {
     aio_future *fut = node->graph.future;
+    size_t oldest = (size_t)(-(long long)options->limit); /* if the limit is negative */
     aio_frame *frames;
     size_t count;
     size_t skip = 0;
@@ -67,11 +68,13 @@ static int get_frames(struct node *node, const aio_call_graph_options *options)
     count -= skip;
     if (options->limit > 0 && (size_t)options->limit < count) {
         count = (size_t)options->limit;
-    } else if (options->limit < 0 && (size_t) - (long long)options->limit < count) {
-        size_t kept = (size_t) - (long long)options->limit;
-
-        skip += count - kept;
-        count = kept;
+    } else if (options->limit < 0 && oldest < count) {
+        skip += count - oldest;
+        count = oldest;
+    }
+    if (count == 0) {
+        aio_free(frames);
+        return 0;
     }
     /* To the front, where the block begins that is to be freed. */
     memmove(frames, frames + skip, count * sizeof(*frames));
@@ -285,14 +288,14 @@ int aio_format_call_graph(aio_future *fut, const aio_call_graph_options *options
 
 int aio_print_call_graph(aio_future *fut, const aio_call_graph_options *options, FILE *file)
 {
-    char *text;
+    char *text = NULL;
     int err = aio_format_call_graph(fut, options, &text);
 
     if (err < 0)
         return err;
     if (file == NULL)
         file = stdout;
-    if (*text != '\0' && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
+    if (text != NULL && *text != '\0' && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
         err = -EIO;
     aio_free(text);
     return err;
