@@ -76,7 +76,7 @@ bool aio__task_ask_cancel(aio_future *fut, const char *message)
     aio_future *end = aio__chain_ask(&chain, fut);
 
     if (end != NULL)
-        chain.taken = aio_future_cancel(end, message);
+        aio__chain_ends_in(&chain, end, aio_future_cancel(end, message));
     return aio__chain_end(&chain, message);
 }
 

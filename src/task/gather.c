@@ -37,6 +37,7 @@ struct gather {
     bool cancel_requested;
     bool asking;             /* its children to cancel, right now: */
     bool any_took;           /* one of them did */
+    bool met_circle;         /* one of them waits for us, and is being asked */
     size_t asked;            /* so many children were */
     struct gather *asker;    /* whose child led here; NULL: the first */
     struct aio__chain chain; /* the tasks between the two */
@@ -58,6 +59,7 @@ static void begin_asking(struct gather *gather, struct gather *asker, struct aio
     gather->asking = true;
     gather->asked = 0;
     gather->any_took = false;
+    gather->met_circle = false;
     gather->asker = asker;
     gather->chain = chain;
 }
@@ -84,8 +86,15 @@ static struct gather *ask_child(struct gather *gather, const char *message)
     } else if (end != NULL) {
         chain.taken = aio_future_cancel(end, message);
     }
+    gather->met_circle |= chain.circle && chain.count == 0;
     gather->any_took |= aio__chain_end(&chain, message);
     return NULL;
+}
+
+void aio__chain_ends_in(struct aio__chain *chain, const aio_future *end, bool taken)
+{
+    chain->circle = end->ops == &gather_ops && gather_of(end)->met_circle;
+    chain->taken = taken && !chain->circle;
 }
 
 /* Gathers of tasks that wait for gathers may be nested as deep as one likes: no recursion here. */
@@ -110,7 +119,7 @@ static bool cancel_children(aio_future *fut, const char *message)
         gather->cancel_requested |= gather->any_took;
         if (outer == NULL)
             return gather->any_took;
-        gather->chain.taken = gather->any_took;
+        aio__chain_ends_in(&gather->chain, &gather->fut, gather->any_took);
         outer->any_took |= aio__chain_end(&gather->chain, message);
         gather = outer;
     }

@@ -157,6 +157,8 @@ struct aio__chain {
  * or that itself if it is no task: to be cancelled by the caller, who then says whether it was
  * taken; NULL if there is nothing. */
 aio_future *aio__chain_ask(struct aio__chain *chain, aio_future *fut);
+/* What it gave was asked, and took the request or did not: a gather may have met a circle. */
+void aio__chain_ends_in(struct aio__chain *chain, const aio_future *end, bool taken);
 /* Afterwards. Whether anybody took the request. */
 bool aio__chain_end(struct aio__chain *chain, const char *message);
 

@@ -519,6 +519,29 @@ static void gather_that_its_own_child_waits_for_can_be_cancelled(void **state)
     aio_future_unref(both[1]);
 }
 
+/* It cannot end before its child, nor that before it. */
+static void task_that_waits_for_a_gather_of_itself_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *both[] = {fx_spawn(f, "A", await_gathered), aio_future_new(f->loop)};
+
+    for (int done = 0; done < 2; done++) {
+        gathered = aio_gather(both, 2, AIO_RETURN_EXCEPTIONS);
+        fx_settle(f);
+        assert_true(aio_task_cancel(both[0], NULL));
+        fx_settle(f);
+        fx_assert_trace(f, "A woke ! CancelledError");
+        assert_true(aio_future_done(gathered));
+        (void)aio_future_result(gathered, NULL);
+        aio_future_unref(gathered);
+        both[0] = fx_spawn(f, "A", await_gathered); /* now with the other one done */
+    }
+    gathered = NULL;
+    aio_future_unref(both[1]);
+    fx_settle(f);
+    fx_assert_trace(f, "A woke ! TypeError");
+}
+
 enum { DEEP = 20000 };
 
 static int await_argument(void *arg, void **ret_result)
@@ -613,6 +636,7 @@ int main(void)
         TEST(circle_stays_when_the_request_is_taken_back),
         TEST(circle_that_a_cancelled_task_would_close_is_none),
         TEST(gather_that_its_own_child_waits_for_can_be_cancelled),
+        TEST(task_that_waits_for_a_gather_of_itself_can_be_cancelled),
         TEST(chain_of_tasks_may_be_of_any_length),
         TEST(gathers_may_be_nested_as_deep_as_one_likes),
     };
