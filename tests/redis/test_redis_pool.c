@@ -3,6 +3,7 @@
  * test_redis_pool.c - a pool of connections to a real redis-server, which comes and goes
  */
 #include "support/allocation.h"
+#include "support/cancelling.h"
 #include "support/gate.h"
 #include "support/room.h"
 #include "support/service.h"
@@ -229,27 +230,41 @@ TEST_OF(server_that_never_answers_ends_the_connecting)
 
 /* --- cancellation -------------------------------------------------------------------------------- */
 
-/* Cancelled after any number of turns, a task leaves the pool as good as before. */
+static int connect_and_use(void *arg, void **ret_result)
+{
+    aio_pool *pool = NULL;
+    int err;
+
+    TRY(pool_to(service_info("REDIS_AUTH"), 2, 2, 30, &pool));
+    err = use_pool(pool, ret_result);
+    if (err == 0)
+        err = use_pool(pool, ret_result);
+    aio_pool_close(pool);
+    aio_pool_unref(pool);
+    return err;
+}
+
+static int cancellation_at_any_point_leaves_nothing(void *arg, void **ret_result)
+{
+    unsigned points = 0;
+
+    TRY(cancel_at_each_point(connect_and_use, NULL, &points));
+    CHECK(points >= 4);
+    return room_turn();
+}
+TEST_OF(cancellation_at_any_point_leaves_nothing)
+
+/* What one task left half done is no matter to the next. */
 static int cancellation_at_any_point_leaves_the_pool_whole(void *arg, void **ret_result)
 {
     aio_pool *pool = NULL;
-    int cancelled = 0;
-    int err;
+    unsigned points = 0;
 
     TRY(pool_to(service_info("REDIS_AUTH"), 0, 1, 30, &pool));
-    for (int turns = 0; turns < 30; turns++) {
-        aio_task *task = aio_create_task(use_pool, pool);
-
-        for (int i = 0; i < turns; i++)
-            TRY(aio_sleep(0));
-        (void)aio_task_cancel(task, NULL);
-        err = aio_await(task, NULL);
-        aio_future_unref(task);
-        CHECK(err == 0 || err == AIO_ECANCELLED);
-        cancelled += err == AIO_ECANCELLED;
-        TRY(aio_redis_pool_command(pool, NULL, "PING"));
-    }
-    CHECK(cancelled > 0);
+    TRY(cancel_at_each_point(use_pool, pool, &points));
+    CHECK(points >= 1);
+    TRY(aio_redis_pool_command(pool, NULL, "PING"));
+    CHECK(lent_or_free(pool) == 1);
     return finish(pool);
 }
 TEST_OF(cancellation_at_any_point_leaves_the_pool_whole)
@@ -287,6 +302,7 @@ int main(void)
         TEST(answer_that_is_cut_anywhere_is_an_error),
         TEST(answer_that_stalls_anywhere_ends_with_the_timeout),
         TEST(server_that_never_answers_ends_the_connecting),
+        TEST(cancellation_at_any_point_leaves_nothing),
         TEST(cancellation_at_any_point_leaves_the_pool_whole),
         cmocka_unit_test(pool_survives_each_allocation_failing),
     };
