@@ -254,6 +254,8 @@ struct aio_http_response {
 int aio__httpc_transfer_prepare(aio_http_response *response);
 /* Forget what the last hop brought. */
 void aio__httpc_transfer_reset(aio_http_response *response);
+/* Take a line of a head, as it was received. 0, AIO_HTTP_EPROTOCOL, AIO_ENOMEM. */
+int aio__httpc_head_line(aio_http_response *response, const char *line, size_t size);
 /* Suspend until something has happened to it: 0, or why there was no waiting. */
 int aio__httpc_transfer_wait(aio_http_response *response);
 /* Give its code back, with its message. The transfer has failed. */

@@ -180,7 +180,7 @@ static int end_head(aio_http_response *response)
     return 0;
 }
 
-static int take_line(aio_http_response *response, const char *line, size_t size)
+int aio__httpc_head_line(aio_http_response *response, const char *line, size_t size)
 {
     while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == '\n' || line[size - 1] == ' ' ||
                         line[size - 1] == '\t'))
@@ -211,7 +211,7 @@ static size_t on_head_line(char *line, size_t one, size_t size, void *arg)
     }
     if (response->head_is_done)
         return size;
-    err = take_line(response, line, size);
+    err = aio__httpc_head_line(response, line, size);
     if (err == 0)
         return size;
     aio__httpc_fail(response, err, err == AIO_ENOMEM ? "" : "the head is malformed");
