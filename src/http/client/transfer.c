@@ -145,7 +145,7 @@ static int add_field(aio_http_response *response, const char *line, size_t size)
     const char *value;
     size_t name_size;
 
-    if (colon == NULL || colon == line || memchr(line, '\0', size) != NULL)
+    if (colon == NULL || colon == line)
         return AIO_HTTP_EPROTOCOL;
     name_size = (size_t)(colon - line);
     value = colon + 1;
@@ -187,6 +187,8 @@ int aio__httpc_head_line(aio_http_response *response, const char *line, size_t s
         size--;
     if (size == 0)
         return end_head(response);
+    if (memchr(line, '\0', size) != NULL)
+        return AIO_HTTP_EPROTOCOL; /* it would end a text early */
     if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
         return begin_head(response, line, size) ? 0 : AIO_HTTP_EPROTOCOL;
     if (line[0] == ' ' || line[0] == '\t')
