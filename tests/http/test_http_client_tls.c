@@ -178,9 +178,8 @@ static int over_http_2(void *arg, void **ret_result)
     static const struct {
         const char *path;
         int code;
-    } cases[] = {{"/cut", AIO_HTTP_EPAYLOAD},
-                 {"/half-stall", AIO_ETIMEDOUT},
-                 {"/stall", AIO_ETIMEDOUT}};
+    } cases[] = {
+        {"/cut", AIO_HTTP_EPAYLOAD}, {"/half-stall", AIO_ETIMEDOUT}, {"/stall", AIO_ETIMEDOUT}};
     aio_http_session_options options = trusting();
     aio_http_request_options call = AIO_HTTP_REQUEST_OPTIONS_INIT;
 
