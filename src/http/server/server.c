@@ -217,7 +217,7 @@ static int listen_on(aio_http_server *server)
     const aio_http_server_options *options = &server->options;
     aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
 
-    listening.host = options->host;
+    listening.host = options->sock >= 0 ? NULL : options->host;
     listening.port = options->sock >= 0 ? -1 : options->port;
     listening.sock = options->sock;
     listening.backlog = options->backlog;
