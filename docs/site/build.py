@@ -94,8 +94,7 @@ def table(rows, functions):
     yield '| --- | --- | --- |'
     for row in rows:
         c = ' '.join(role(name, functions) for name in row['c'].split())
-        c = c or ('*not in C*' if row['need'] == 'na' else '*to come*')
-        yield f'| `{cell(row["python"])}` | {c} | {cell(row["differences"])} |'
+        yield f'| `{cell(row["python"])}` | {c or "*not in C*"} | {cell(row["differences"])} |'
 
 
 def write_tables(folder):

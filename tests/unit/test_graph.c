@@ -405,6 +405,27 @@ static void text_has_the_calls_and_the_awaiters_indented(void **state)
     aio_free(text);
 }
 
+static void print_writes_the_text_and_ends_the_line(void **state)
+{
+    struct fixture *f = *state;
+    char *text;
+    char *printed = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&printed, &size);
+
+    assert_non_null(file);
+    (void)fx_spawn(f, "A", await_subject);
+    fx_settle(f);
+    assert_int_equal(aio_format_call_graph(f->subject, NULL, &text), 0);
+    assert_int_equal(aio_print_call_graph(f->subject, NULL, file), 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(size, strlen(text) + 1);
+    assert_memory_equal(printed, text, size - 1);
+    assert_int_equal(printed[size - 1], '\n');
+    free(printed);
+    aio_free(text);
+}
+
 static void bad_options_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -515,6 +536,7 @@ int main(void)
         TEST(graph_outside_a_task_is_null_and_its_text_empty),
         TEST(graph_in_a_callback_is_null_and_its_text_empty),
         TEST(text_has_the_calls_and_the_awaiters_indented),
+        TEST(print_writes_the_text_and_ends_the_line),
         TEST(bad_options_are_refused),
         TEST(long_chain_is_cut_off_and_needs_no_stack),
         TEST(shortage_of_memory_leaves_nothing_behind),

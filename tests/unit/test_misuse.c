@@ -60,7 +60,6 @@ static const struct {
     aio_map_options map;
     aio_allocator allocator;
     aio_pool_options items;
-    aio_process_pool_options processes;
     aio_attempt attempt;      /* without a function */
     aio_error_class error[2]; /* without a name */
 } unsized = {.error = {{.code = AIO_EVALUE}}};

@@ -178,6 +178,13 @@ static aio_loop *make_nothing(void *arg)
     return NULL;
 }
 
+/* after asyncio.constants */
+static void runner_gives_the_default_executor_five_minutes(void **state)
+{
+    (void)state;
+    assert_true(AIO_THREAD_JOIN_TIMEOUT == 5 * 60);
+}
+
 static void runner_whose_factory_fails_fails_likewise(void **state)
 {
     aio_runner_options options = AIO_RUNNER_OPTIONS_INIT;
@@ -659,6 +666,7 @@ int main(void)
         TEST(runner_is_not_run_inside_a_running_loop),
         TEST(runner_makes_one_loop_when_it_is_needed_and_keeps_it),
         TEST(runner_that_was_never_used_has_nothing_to_close),
+        TEST(runner_gives_the_default_executor_five_minutes),
         TEST(runner_whose_factory_fails_fails_likewise),
         TEST(run_may_turn_debug_mode_on),
         TEST(runner_has_one_context_for_all_its_runs),

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void aio__httpc_url_free(struct aio__httpc_url *url)
 {
@@ -49,19 +50,32 @@ static int take_part(CURLU *parsed, CURLUPart part, unsigned flags, char **ret_t
     return *ret_text == NULL ? AIO_ENOMEM : 0;
 }
 
+static bool is_ascii(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            return false;
+    return true;
+}
+
 /* The host as it goes to a resolver. Where libcurl cannot make punycode, the name as it is. */
 static int take_host(CURLU *parsed, char **ret_host)
 {
-#ifdef CURLU_PUNYCODE
-    char *text = NULL;
+    int err = take_part(parsed, CURLUPART_HOST, 0, ret_host);
 
-    if (curl_url_get(parsed, CURLUPART_HOST, &text, CURLU_PUNYCODE) == CURLUE_OK) {
+#ifdef CURLU_PUNYCODE
+    if (err == 0 && !is_ascii(*ret_host)) {
+        char *text = NULL;
+
+        if (curl_url_get(parsed, CURLUPART_HOST, &text, CURLU_PUNYCODE) != CURLUE_OK)
+            return 0;
+        aio_free(*ret_host);
         *ret_host = aio_strdup(text);
         curl_free(text);
-        return *ret_host == NULL ? AIO_ENOMEM : 0;
+        err = *ret_host == NULL ? AIO_ENOMEM : 0;
     }
 #endif
-    return take_part(parsed, CURLUPART_HOST, 0, ret_host);
+    return err;
 }
 
 static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
@@ -72,33 +86,65 @@ static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
         err = take_part(parsed, CURLUPART_PASSWORD, CURLU_URLDECODE, &url->password);
     (void)curl_url_set(parsed, CURLUPART_USER, NULL, 0);
     (void)curl_url_set(parsed, CURLUPART_PASSWORD, NULL, 0);
-    (void)curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0);
     return err;
 }
 
-static int take_origin(CURLU *parsed, struct aio__httpc_url *url)
+/* "https://host:port", from the text, the host and the port. */
+static int make_origin(struct aio__httpc_url *url)
+{
+    size_t scheme = strcspn(url->text, ":");
+    size_t size = scheme + strlen(url->host) + sizeof("://:65535");
+
+    url->origin = aio_malloc(size);
+    if (url->origin == NULL)
+        return AIO_ENOMEM;
+    (void)snprintf(url->origin, size, "%.*s://%s:%u", (int)scheme, url->text, url->host, url->port);
+    return 0;
+}
+
+/* The text up to the query. */
+static int make_shown(struct aio__httpc_url *url)
+{
+    size_t size = strcspn(url->text, "?");
+
+    url->shown = aio_malloc(size + 1);
+    if (url->shown == NULL)
+        return AIO_ENOMEM;
+    memcpy(url->shown, url->text, size);
+    url->shown[size] = '\0';
+    return 0;
+}
+
+static int take_port(CURLU *parsed, struct aio__httpc_url *url)
 {
     char *port = NULL;
-    char *scheme = NULL;
-    size_t size;
-    int err = take_part(parsed, CURLUPART_SCHEME, 0, &scheme);
+    CURLUcode why = curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
 
+    if (why != CURLUE_OK)
+        return bad_url(why);
+    url->port = (unsigned)strtoul(port, NULL, 10);
+    curl_free(port);
+    return 0;
+}
+
+/* Each step costs some microseconds: those that most URLs need not are left out. */
+static int take_apart(CURLU *parsed, const char *given, struct aio__httpc_url *url)
+{
+    int err = strchr(given, '@') == NULL ? 0 : take_credentials(parsed, url);
+
+    if (strchr(given, '#') != NULL)
+        (void)curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0);
+    if (err == 0)
+        err = take_part(parsed, CURLUPART_URL, 0, &url->text);
     if (err == 0)
         err = take_host(parsed, &url->host);
     if (err == 0)
-        err = take_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, &port);
-    if (err == 0) {
-        size = strlen(scheme) + strlen(url->host) + strlen(port) + sizeof("://:");
-        url->origin = aio_malloc(size);
-        err = url->origin == NULL ? AIO_ENOMEM : 0;
-    }
-    if (err == 0) {
-        (void)snprintf(url->origin, size, "%s://%s:%s", scheme, url->host, port);
-        url->port = (unsigned)strtoul(port, NULL, 10);
-        url->is_tls = strcmp(scheme, "https") == 0;
-    }
-    aio_free(scheme);
-    aio_free(port);
+        err = take_port(parsed, url);
+    if (err == 0)
+        err = make_origin(url);
+    if (err == 0)
+        err = make_shown(url);
+    url->is_tls = err == 0 && strncmp(url->text, "https:", 6) == 0;
     return err;
 }
 
@@ -123,33 +169,9 @@ static int add_params(CURLU *parsed, const aio_http_field *params, size_t count)
     return err < 0 ? err : why == CURLUE_OK ? 0 : bad_url(why);
 }
 
-static int check_scheme(CURLU *parsed)
+static bool is_absolute(const char *text)
 {
-    char *scheme = NULL;
-    int err = take_part(parsed, CURLUPART_SCHEME, 0, &scheme);
-
-    if (err == 0 && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-        err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %s", scheme);
-    aio_free(scheme);
-    return err;
-}
-
-static int take_apart(CURLU *parsed, struct aio__httpc_url *url)
-{
-    char *query = NULL;
-    int err = take_credentials(parsed, url);
-
-    if (err == 0)
-        err = take_origin(parsed, url);
-    if (err == 0)
-        err = take_part(parsed, CURLUPART_URL, 0, &url->text);
-    if (err < 0)
-        return err;
-    if (curl_url_get(parsed, CURLUPART_QUERY, &query, 0) != CURLUE_OK)
-        query = NULL;
-    curl_free(query);
-    (void)curl_url_set(parsed, CURLUPART_QUERY, NULL, 0);
-    return take_part(parsed, CURLUPART_URL, 0, &url->shown);
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
 int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char *text,
@@ -165,15 +187,16 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     parsed = curl_url();
     if (parsed == NULL)
         return AIO_ENOMEM;
-    if (base != NULL)
+    if (base != NULL && !is_absolute(text))
         why = curl_url_set(parsed, CURLUPART_URL, base, 0);
     if (why == CURLUE_OK)
         why = curl_url_set(parsed, CURLUPART_URL, text, CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME);
-    err = why == CURLUE_OK ? check_scheme(parsed) : bad_url(why);
+    err = why == CURLUE_OK ? add_params(parsed, params, param_count) : bad_url(why);
     if (err == 0)
-        err = add_params(parsed, params, param_count);
-    if (err == 0)
-        err = take_apart(parsed, &found);
+        err = take_apart(parsed, text, &found);
+    if (err == 0 && !is_absolute(found.text))
+        err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %.*s",
+                        (int)strcspn(found.text, ":"), found.text);
     curl_url_cleanup(parsed);
     if (err < 0) {
         aio__httpc_url_free(&found);
@@ -224,7 +247,7 @@ int aio__httpc_url_read_proxy(struct aio__httpc_url *url, const char *text)
     if (err == 0)
         err = default_port(parsed);
     if (err == 0)
-        err = take_apart(parsed, &found);
+        err = take_apart(parsed, text, &found);
     aio_free(scheme);
     curl_url_cleanup(parsed);
     if (err < 0) {
