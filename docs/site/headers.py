@@ -71,6 +71,12 @@ def sample_marks(lines):
     return '@verbatim', '@endverbatim'
 
 
+def close_sample(out, end):
+    while not out[-1].strip():
+        out.pop()
+    out += [end, '']
+
+
 def entry(body):
     """The lines of one comment, without the stars, as Doxygen should have them."""
     out, table, end = [], False, None
@@ -82,7 +88,7 @@ def entry(body):
             begin, end = sample_marks(body[i:])
             out.append(begin)
         elif end is not None and line.strip() and not line.startswith('    '):
-            out.append(end)
+            close_sample(out, end)
             end = None
         if end is not None:
             out.append(line[4:])
@@ -99,7 +105,7 @@ def entry(body):
             table = False
             out.append(quote(line))
     if end is not None:
-        out.append(end)
+        close_sample(out, end)
     for fact in facts:
         out += ['', fact]
     return out
@@ -120,6 +126,15 @@ def in_section(body, i):
     return False
 
 
+def starred(body):
+    """The lines of a comment; what is shown as it is would be shown with its stars."""
+    verbatim = False
+    for line in body:
+        verbatim = verbatim and line != '@endverbatim'
+        yield line if verbatim else f' * {line}'
+        verbatim = verbatim or line == '@verbatim'
+
+
 def comment(match):
     text = match.group(0)
     if text.startswith('/**<'):
@@ -135,7 +150,7 @@ def comment(match):
         body = [title, '', *map(quote, words), '@{']
     elif body != ['@}']:
         body = entry(body)
-    return '\n'.join(['/**', *(f' * {line}' for line in body), ' */'])
+    return '\n'.join(['/**', *starred(body), ' */'])
 
 
 def main():
