@@ -2,16 +2,18 @@
 /*
  * echo_server.c - echo servers: streams, a protocol, a protocol with a buffer of its own
  *
- *     echo_server [--mode stream|protocol|buffered] PORT
- *     echo_server [--mode ...] --unix PATH
+ *     echo_server [--mode stream|protocol|buffered] [--tls] PORT
+ *     echo_server [--mode ...] [--tls] --unix PATH
  *
  * Listens on 127.0.0.1 with a backlog of 4096, prints READY and sends back what it gets until it
- * is killed. What it costs is measured from outside: see echo_load.
+ * is killed. With --tls openssl(1) makes it a certificate that nobody knows. What it costs is
+ * measured from outside: see echo_load.
  */
 #include <aio/aio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BACKLOG = 4096, BUFFER = 64 * 1024 };
 
@@ -37,20 +39,30 @@ static int serve_client(aio_stream_reader *reader, aio_stream_writer *writer, vo
     return err == AIO_ECANCELLED ? err : 0; /* a peer that resets is not worth a report */
 }
 
-static int start_streams(const char *path, int port, aio_server **ret_server)
+struct arguments {
+    const char *mode;
+    const char *path; /* NULL: by port */
+    int port;
+    bool tls;
+    aio_tls_context *context; /* NULL: no TLS */
+};
+
+static int start_streams(const struct arguments *arguments, aio_server **ret_server)
 {
     aio_server_options options = AIO_SERVER_OPTIONS_INIT;
     aio_unix_server_options unix_options = AIO_UNIX_SERVER_OPTIONS_INIT;
 
-    if (path != NULL) {
-        unix_options.path = path;
+    if (arguments->path != NULL) {
+        unix_options.path = arguments->path;
         unix_options.backlog = BACKLOG;
+        unix_options.ssl = arguments->context;
         return aio_start_unix_server_with(serve_client, NULL, &unix_options, AIO_STREAM_LIMIT,
                                           ret_server);
     }
     options.host = "127.0.0.1";
-    options.port = port;
+    options.port = arguments->port;
     options.backlog = BACKLOG;
+    options.ssl = arguments->context;
     return aio_start_server_with(serve_client, NULL, &options, AIO_STREAM_LIMIT, ret_server);
 }
 
@@ -138,46 +150,73 @@ static aio_protocol *make_protocol(void *arg)
     return &echo->base;
 }
 
-static int start_protocols(const aio_protocol_ops *ops, const char *path, int port,
+static int start_protocols(const aio_protocol_ops *ops, const struct arguments *arguments,
                            aio_server **ret_server)
 {
     aio_server_options options = AIO_SERVER_OPTIONS_INIT;
     aio_unix_server_options unix_options = AIO_UNIX_SERVER_OPTIONS_INIT;
 
-    if (path != NULL) {
-        unix_options.path = path;
+    if (arguments->path != NULL) {
+        unix_options.path = arguments->path;
         unix_options.backlog = BACKLOG;
+        unix_options.ssl = arguments->context;
         return aio_loop_create_unix_server(NULL, make_protocol, (void *)(uintptr_t)ops,
                                            &unix_options, ret_server);
     }
     options.host = "127.0.0.1";
-    options.port = port;
+    options.port = arguments->port;
     options.backlog = BACKLOG;
+    options.ssl = arguments->context;
     return aio_loop_create_server(NULL, make_protocol, (void *)(uintptr_t)ops, &options,
                                   ret_server);
 }
 
 /* --- the program ----------------------------------------------------------------------- */
 
-struct arguments {
-    const char *mode;
-    const char *path; /* NULL: by port */
-    int port;
-};
+/* A key and a certificate for it, in a file that is gone right after. */
+static int make_context(aio_tls_context **ret_context)
+{
+    char path[] = "/tmp/aioc-echo-XXXXXX";
+    const char *const argv[] = {
+        "openssl",       "req",     "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+        "/CN=localhost", "-keyout", path,    "-out",    path,       NULL};
+    aio_subprocess_options options = AIO_SUBPROCESS_OPTIONS_INIT;
+    AIO_AUTO(aio_process) process = NULL;
+    int fd = mkstemp(path);
+    int code = 0;
+    int err;
+
+    if (fd < 0)
+        return aio_raise(-errno, "%s: %s", path, aio_strerror(-errno));
+    close(fd);
+    options.std_err = AIO_SUBPROCESS_DEVNULL;
+    err = aio_create_subprocess_exec(argv, &options, &process);
+    if (err == 0)
+        err = aio_process_wait(process, &code);
+    if (err == 0 && code != 0)
+        err = aio_raise(AIO_ERUNTIME, "openssl ended with %d", code);
+    *ret_context = aio_tls_context_new(AIO_TLS_SERVER);
+    if (err == 0)
+        err = aio_tls_context_load_cert_chain(*ret_context, path, NULL);
+    (void)unlink(path);
+    return err;
+}
 
 static int serve(void *arg, void **ret_result)
 {
-    const struct arguments *arguments = arg;
+    struct arguments *arguments = arg;
     AIO_AUTO(aio_server) server = NULL;
-    int err;
+    int err = arguments->tls ? make_context(&arguments->context) : 0;
 
     (void)ret_result;
+    if (err < 0)
+        return err;
     if (strcmp(arguments->mode, "stream") == 0)
-        err = start_streams(arguments->path, arguments->port, &server);
+        err = start_streams(arguments, &server);
     else if (strcmp(arguments->mode, "protocol") == 0)
-        err = start_protocols(&protocol_ops, arguments->path, arguments->port, &server);
+        err = start_protocols(&protocol_ops, arguments, &server);
     else if (strcmp(arguments->mode, "buffered") == 0)
-        err = start_protocols(&buffered_ops, arguments->path, arguments->port, &server);
+        err = start_protocols(&buffered_ops, arguments, &server);
     else
         err = aio_raise(AIO_EVALUE, "no such mode: %s", arguments->mode);
     if (err < 0)
@@ -194,13 +233,16 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
             arguments.mode = argv[++i];
+        else if (strcmp(argv[i], "--tls") == 0)
+            arguments.tls = true;
         else if (strcmp(argv[i], "--unix") == 0 && i + 1 < argc)
             arguments.path = argv[++i];
         else
             arguments.port = atoi(argv[i]);
     }
     if (arguments.path == NULL && arguments.port <= 0) {
-        (void)fprintf(stderr, "usage: %s [--mode stream|protocol|buffered] PORT | --unix PATH\n",
+        (void)fprintf(stderr,
+                      "usage: %s [--mode stream|protocol|buffered] [--tls] PORT | --unix PATH\n",
                       argv[0]);
         return EXIT_FAILURE;
     }

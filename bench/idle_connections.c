@@ -202,8 +202,7 @@ int main(int argc, char **argv)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
         if (count == 0 || limit.rlim_cur < count + 64) {
-            (void)fprintf(stderr, "this process may open only %zu files\n",
-                          (size_t)limit.rlim_cur);
+            (void)fprintf(stderr, "this process may open only %zu files\n", (size_t)limit.rlim_cur);
             return EXIT_FAILURE;
         }
     }

@@ -140,5 +140,15 @@ else
     title checksum 'was not built: OpenSSL (libssl-dev) is not here'
 fi
 
+if [[ -x $examples/tutorial/36_fastapi_redis_pool ]]; then
+    title 36_fastapi_redis_pool 'a web service over ten connections to redis, under load'
+    python3 examples/demo_web.py "$examples/tutorial/36_fastapi_redis_pool" >"$work/web" &
+    running=($!)
+    show web "$!"
+    running=()
+else
+    title 36_fastapi_redis_pool 'was not built: llhttp, jansson or hiredis are not here'
+fi
+
 printf '\n%d s\n' "$SECONDS"
 exit "$failed"

@@ -114,8 +114,8 @@ AIO_API const char *aio_strerror(int code);
 /** A class of errors that a library or program adds, for aio_error_register(). */
 typedef struct aio_error_class {
     int code;         /**< AIO_EUSER and below for a program; 0 ends a table */
-    const char *name; /**< "AuthError" */
     int parent;       /**< the class it is a kind of; 0: AIO_EEXCEPTION */
+    const char *name; /**< "AuthError" */
     const char *text; /**< what it says without a message; NULL: nothing */
 } aio_error_class;
 

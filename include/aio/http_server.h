@@ -30,7 +30,7 @@
 AIO_BEGIN_DECLS
 
 /** A status was decided on: raised by what has prepared an answer, passed on by handlers. */
-#define AIO_EHTTP (-10300)
+#define AIO_HTTP_EABORT (-10250)
 
 /** A request and the answer to it; lives until its handler is done, or as long as it is held. */
 typedef struct aio_http_request aio_http_request;
@@ -39,7 +39,7 @@ typedef struct aio_http_server aio_http_server;
 /**
  * Answers a request. It is a coroutine: it runs in a task of its own and may wait for anything.
  *
- * @return 0: the answer it prepared is sent. AIO_EHTTP: likewise. Any other code: 500
+ * @return 0: the answer it prepared is sent. AIO_HTTP_EABORT: likewise. Any other code: 500
  *         "Internal Server Error", and the error goes to the loop's exception handler, unless it
  *         is AIO_ECANCELLED. Nothing prepared is a 500 as well.
  */
@@ -198,7 +198,7 @@ AIO_API void *aio_http_request_alloc(aio_http_request *request, size_t size);
  * @param[out] buffer  Gets at most @p size bytes, at least 1 unless the body has ended.
  * @return How many bytes; 0: the body has ended; or a negative code:
  *   -ECONNRESET    the client is gone
- *   AIO_EHTTP      it is no proper body, too large or too slow: the answer to it is prepared
+ *   AIO_HTTP_EABORT      it is no proper body, too large or too slow: the answer to it is prepared
  *   AIO_ERUNTIME   another task reads it
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM, AIO_EVALUE
  * Suspends: while nothing has come.   Cancellation point: then.   Since: 0.1

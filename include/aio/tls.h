@@ -225,7 +225,8 @@ typedef struct aio_tls_options {
  *   -ECONNABORTED      it took longer than the timeout
  *   -ECONNRESET        the peer left
  *   AIO_ECANCELLED     the task was cancelled
- *   AIO_EVALUE, AIO_ETYPE, AIO_ENOLOOP, AIO_ENOMEM, AIO_ENOTASK   nothing has happened
+ *   AIO_EVALUE, AIO_ETYPE, AIO_ENOLOOP, AIO_ENOMEM, AIO_ENOTASK, AIO_ENOTIMPLEMENTED   nothing has
+ *                      happened
  *
  * Suspends: yes.   Cancellation point: yes.
  * asyncio: loop.start_tls()                                      Since: 0.1

@@ -29,6 +29,18 @@ AIO_API extern const aio_type aio_type_int;
 /** A pointer that aio_free() frees. Since: 0.1 */
 AIO_API extern const aio_type aio_type_owned;
 
+/**
+ * Write text as Python's repr() does: 'text', "it's", 'a\n'; bytes that are not UTF-8 as b'\xff'.
+ *
+ * @param[out] buffer  Gets at most @p room bytes, the final 0 among them. May be NULL when @p room
+ *                     is 0.
+ * @return The length of the whole text, as snprintf does.
+ * Thread: any.   asyncio: repr()                                 Since: 0.1
+ */
+AIO_API size_t aio_repr_text(const char *text, size_t size, char *buffer, size_t room);
+/** The same of bytes, whatever they are: b'text'. Since: 0.1 */
+AIO_API size_t aio_repr_bytes(const void *bytes, size_t size, char *buffer, size_t room);
+
 AIO_END_DECLS
 
 #endif

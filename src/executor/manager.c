@@ -35,9 +35,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Milliseconds: a worker that has not begun by then never will; one that is to end has so long
- * after SIGTERM. */
-enum { START_LIMIT = 60000, END_LIMIT = 1000 };
+int aio__worker_start_limit = 60000;
+
+/* Milliseconds that a worker has between SIGTERM and SIGKILL. */
+enum { END_LIMIT = 1000 };
 
 enum { EVENTS = 64 };
 
@@ -53,8 +54,6 @@ struct worker {
     int64_t deadline; /* STARTING, or LEAVING by force */
 };
 
-typedef struct aio__process_pool pool_t;
-
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -68,19 +67,19 @@ static struct worker *worker_of(struct aio__list *link)
     return aio__container_of(link, struct worker, link);
 }
 
-static void lock(pool_t *pool)
+static void lock(struct aio__process_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->backlog.lock);
 }
 
-static void unlock(pool_t *pool)
+static void unlock(struct aio__process_pool *pool)
 {
     (void)pthread_mutex_unlock(&pool->backlog.lock);
 }
 
 /* --- epoll: an event's data is the worker, with the lowest bit set if it is about its end - */
 
-static int watch(pool_t *pool, struct worker *worker)
+static int watch(struct aio__process_pool *pool, struct worker *worker)
 {
     struct epoll_event socket = {.events = EPOLLIN, .data.u64 = (uintptr_t)worker};
     struct epoll_event end = {.events = EPOLLIN, .data.u64 = (uintptr_t)worker | 1};
@@ -93,7 +92,7 @@ static int watch(pool_t *pool, struct worker *worker)
     return 0;
 }
 
-static void watch_for_room(pool_t *pool, struct worker *worker, bool wants_room)
+static void watch_for_room(struct aio__process_pool *pool, struct worker *worker, bool wants_room)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uintptr_t)worker};
 
@@ -107,7 +106,7 @@ static void watch_for_room(pool_t *pool, struct worker *worker, bool wants_room)
 
 /* --- the state of a worker --------------------------------------------------------------- */
 
-static void set_state(pool_t *pool, struct worker *worker, enum state state)
+static void set_state(struct aio__process_pool *pool, struct worker *worker, enum state state)
 {
     lock(pool);
     pool->idle_count += (state == IDLE) - (worker->state == IDLE);
@@ -115,7 +114,12 @@ static void set_state(pool_t *pool, struct worker *worker, enum state state)
     unlock(pool);
 }
 
-static void leave(pool_t *pool, struct worker *worker)
+static bool owes_reply(const struct worker *worker)
+{
+    return worker->state == STARTING || worker->state == BUSY;
+}
+
+static void leave(struct aio__process_pool *pool, struct worker *worker)
 {
     set_state(pool, worker, LEAVING);
     worker->deadline = INT64_MAX;
@@ -124,7 +128,7 @@ static void leave(pool_t *pool, struct worker *worker)
 
 /* --- jobs end ---------------------------------------------------------------------------- */
 
-static aio_job *take_back(pool_t *pool, struct worker *worker)
+static aio_job *take_back(struct aio__process_pool *pool, struct worker *worker)
 {
     aio_job *job = worker->job;
 
@@ -138,7 +142,7 @@ static aio_job *take_back(pool_t *pool, struct worker *worker)
     return job;
 }
 
-static aio_job *take_first(pool_t *pool)
+static aio_job *take_first(struct aio__process_pool *pool)
 {
     aio_job *job;
 
@@ -150,7 +154,7 @@ static aio_job *take_first(pool_t *pool)
 }
 
 /* The claimed job that waits for the first worker. */
-static void fail_first(pool_t *pool, aio_exception *error)
+static void fail_first(struct aio__process_pool *pool, aio_exception *error)
 {
     aio_job *job = take_first(pool);
 
@@ -164,7 +168,7 @@ static void fail_first(pool_t *pool, aio_exception *error)
 }
 
 /* Nothing can run here any more. */
-static void break_pool(pool_t *pool, aio_exception *error)
+static void break_pool(struct aio__process_pool *pool, aio_exception *error)
 {
     aio__backlog_break(&pool->backlog, error);
     fail_first(pool, error);
@@ -185,12 +189,12 @@ static void break_pool(pool_t *pool, aio_exception *error)
 
 /* Send the request that is in a worker, as far as possible. What cannot be sent to a worker that
  * has ended is found when its end is heard of. */
-static void ask(pool_t *pool, struct worker *worker, const void *bytes)
+static void ask(struct aio__process_pool *pool, struct worker *worker, const void *bytes)
 {
     watch_for_room(pool, worker, aio__worker_ask(&worker->process, bytes) == 0);
 }
 
-static bool hand_over(pool_t *pool, struct worker *worker, aio_job *job)
+static bool hand_over(struct aio__process_pool *pool, struct worker *worker, aio_job *job)
 {
     struct aio__request *request = &worker->process.request;
     int err = aio__request_fill(request, job->call.fn, job->arg_codec, job->result_codec,
@@ -208,7 +212,7 @@ static bool hand_over(pool_t *pool, struct worker *worker, aio_job *job)
 }
 
 /* The next job for an idle worker, claimed and counted; NULL: there is none. With the lock held. */
-static aio_job *next_job(pool_t *pool)
+static aio_job *next_job(struct aio__process_pool *pool)
 {
     aio_job *job = pool->first;
 
@@ -227,7 +231,7 @@ static aio_job *next_job(pool_t *pool)
     return NULL;
 }
 
-static void employ(pool_t *pool, struct worker *worker)
+static void employ(struct aio__process_pool *pool, struct worker *worker)
 {
     aio_job *job;
 
@@ -249,7 +253,7 @@ static void discard(struct worker *worker)
     aio_free(worker);
 }
 
-static int start_worker(pool_t *pool)
+static int start_worker(struct aio__process_pool *pool)
 {
     struct worker *worker = aio_calloc(1, sizeof(*worker));
     int err;
@@ -266,7 +270,7 @@ static int start_worker(pool_t *pool)
         discard(worker);
         return aio_raise(err, "%s", aio_strerror(err));
     }
-    worker->deadline = now_ms() + START_LIMIT;
+    worker->deadline = now_ms() + aio__worker_start_limit;
     lock(pool);
     aio__list_append(&pool->workers, &worker->link);
     pool->worker_count++;
@@ -277,7 +281,7 @@ static int start_worker(pool_t *pool)
 }
 
 /* How many more are wanted: for each job one that is idle or will be. */
-static size_t count_missing(pool_t *pool)
+static size_t count_missing(struct aio__process_pool *pool)
 {
     size_t coming = 0;
     size_t missing;
@@ -294,7 +298,7 @@ static size_t count_missing(pool_t *pool)
 }
 
 /* There is no worker, and none to be had: the jobs cannot be run, but those that come later may. */
-static void fail_all(pool_t *pool, int code)
+static void fail_all(struct aio__process_pool *pool, int code)
 {
     aio_exception *error = aio_error_catch(code);
     aio_job *job;
@@ -311,7 +315,7 @@ static void fail_all(pool_t *pool, int code)
     aio_exception_unref(error);
 }
 
-static void start_workers(pool_t *pool)
+static void start_workers(struct aio__process_pool *pool)
 {
     for (size_t missing = count_missing(pool); missing > 0; missing--) {
         int err = start_worker(pool);
@@ -350,9 +354,9 @@ static void finish(aio_job *job, struct aio__incoming *in)
     aio_free(in->bytes);
 }
 
-static void initializer_failed(pool_t *pool, struct worker *worker)
+static void initializer_failed(struct aio__process_pool *pool, struct aio__incoming *in)
 {
-    aio_exception *cause = error_of(&worker->process.in);
+    aio_exception *cause = error_of(in);
     aio_exception *error;
     int code = aio_exception_code(cause);
 
@@ -369,34 +373,41 @@ static void initializer_failed(pool_t *pool, struct worker *worker)
 
 /* The worker gets its next job before anybody hears of the last one's end, so that it works
  * meanwhile. */
-static void job_is_done(pool_t *pool, struct worker *worker)
+static void job_is_done(struct aio__process_pool *pool, struct worker *worker,
+                        struct aio__incoming *in)
 {
-    struct aio__incoming in = worker->process.in;
     aio_job *job = take_back(pool, worker);
 
-    worker->process.in.bytes = NULL;
     worker->tasks++;
     if (pool->max_tasks != 0 && worker->tasks >= pool->max_tasks)
         leave(pool, worker);
     else
         employ(pool, worker);
-    finish(job, &in);
+    finish(job, in);
 }
 
-static void on_reply(pool_t *pool, struct worker *worker)
+static void worker_has_begun(struct aio__process_pool *pool, struct worker *worker,
+                             struct aio__incoming *in)
 {
-    struct aio__incoming *in = &worker->process.in;
-
-    if (worker->state == BUSY) {
-        job_is_done(pool, worker);
-    } else if (in->head.reply.code < 0) {
-        initializer_failed(pool, worker);
+    if (in->head.reply.code < 0) {
+        initializer_failed(pool, in);
     } else {
-        aio_free(in->bytes);
-        in->bytes = NULL;
         worker->deadline = INT64_MAX;
         employ(pool, worker);
     }
+    aio_free(in->bytes);
+}
+
+/* A reply is complete. What comes next, if anything, is another message, or the end. */
+static void on_reply(struct aio__process_pool *pool, struct worker *worker)
+{
+    struct aio__incoming in = worker->process.in;
+
+    memset(&worker->process.in, 0, sizeof(worker->process.in));
+    if (worker->state == BUSY)
+        job_is_done(pool, worker, &in);
+    else
+        worker_has_begun(pool, worker, &in);
 }
 
 /* --- the end of a worker ----------------------------------------------------------------- */
@@ -420,7 +431,7 @@ static aio_exception *abrupt_end(const struct worker *worker, enum state state, 
     return aio_error_catch(code);
 }
 
-static void bury(pool_t *pool, struct worker *worker)
+static void bury(struct aio__process_pool *pool, struct worker *worker)
 {
     enum state state = worker->state;
     aio_job *job = take_back(pool, worker);
@@ -444,7 +455,7 @@ static void bury(pool_t *pool, struct worker *worker)
 }
 
 /* The socket was closed at its other end, or has brought nonsense. */
-static void on_hang_up(pool_t *pool, struct worker *worker)
+static void on_hang_up(struct aio__process_pool *pool, struct worker *worker)
 {
     (void)epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, worker->process.fd, NULL);
     /* It cannot be a worker any more, whatever else it does. One that leaves is as good as gone. */
@@ -454,17 +465,16 @@ static void on_hang_up(pool_t *pool, struct worker *worker)
 }
 
 /* What it said before it ended counts. */
-static void on_end(pool_t *pool, struct worker *worker)
+static void on_end(struct aio__process_pool *pool, struct worker *worker)
 {
-    if ((worker->state == BUSY || worker->state == STARTING) &&
-        aio__worker_receive(&worker->process) == 1)
+    if (owes_reply(worker) && aio__worker_receive(&worker->process) == 1)
         on_reply(pool, worker);
     bury(pool, worker);
 }
 
 /* --- turns ------------------------------------------------------------------------------- */
 
-static void on_socket(pool_t *pool, struct worker *worker, uint32_t events)
+static void on_socket(struct aio__process_pool *pool, struct worker *worker, uint32_t events)
 {
     int got;
 
@@ -473,14 +483,15 @@ static void on_socket(pool_t *pool, struct worker *worker, uint32_t events)
     if ((events & ~(uint32_t)EPOLLOUT) == 0)
         return;
     got = aio__worker_receive(&worker->process);
-    if (got < 0)
+    /* Who has nothing to reply to has nothing to say but goodbye. */
+    if (got < 0 || (got == 1 && !owes_reply(worker)))
         on_hang_up(pool, worker);
-    else if (got == 1 && worker->state != LEAVING)
+    else if (got == 1)
         on_reply(pool, worker);
 }
 
 /* Whether there is nothing more to do but to end. */
-static bool is_closing(pool_t *pool)
+static bool is_closing(struct aio__process_pool *pool)
 {
     bool is_closing;
 
@@ -491,7 +502,7 @@ static bool is_closing(pool_t *pool)
     return is_closing;
 }
 
-static void dismiss_all(pool_t *pool)
+static void dismiss_all(struct aio__process_pool *pool)
 {
     AIO__LIST_FOREACH (link, &pool->workers)
         if (worker_of(link)->state != LEAVING)
@@ -499,7 +510,7 @@ static void dismiss_all(pool_t *pool)
 }
 
 /* Act on deadlines. Gives the milliseconds until the next one; -1: there is none. */
-static int check_deadlines(pool_t *pool)
+static int check_deadlines(struct aio__process_pool *pool)
 {
     int64_t now = now_ms();
     int64_t next = INT64_MAX;
@@ -519,7 +530,8 @@ static int check_deadlines(pool_t *pool)
 }
 
 /* Ends last: until then all workers are there. */
-static void handle_events(pool_t *pool, const struct epoll_event *events, int count)
+static void handle_events(struct aio__process_pool *pool, const struct epoll_event *events,
+                          int count)
 {
     eventfd_t value;
 
@@ -534,14 +546,14 @@ static void handle_events(pool_t *pool, const struct epoll_event *events, int co
             on_end(pool, (struct worker *)(uintptr_t)(events[i].data.u64 - 1));
 }
 
-static void employ_idle(pool_t *pool)
+static void employ_idle(struct aio__process_pool *pool)
 {
     AIO__LIST_FOREACH (link, &pool->workers)
         if (worker_of(link)->state == IDLE)
             employ(pool, worker_of(link));
 }
 
-static void take_turn(pool_t *pool)
+static void take_turn(struct aio__process_pool *pool)
 {
     struct epoll_event events[EVENTS];
     int count;
@@ -561,7 +573,7 @@ static void take_turn(pool_t *pool)
 
 void *aio__manage(void *arg)
 {
-    pool_t *pool = arg;
+    struct aio__process_pool *pool = arg;
     bool is_orphaned;
 
     (void)pthread_setname_np(pthread_self(), "ProcessPool");
@@ -579,7 +591,7 @@ void *aio__manage(void *arg)
 
 /* --- from other threads ------------------------------------------------------------------ */
 
-void aio__manager_wake(pool_t *pool)
+void aio__manager_wake(struct aio__process_pool *pool)
 {
     if (!pool->wants_wake)
         return;
@@ -587,7 +599,7 @@ void aio__manager_wake(pool_t *pool)
     (void)eventfd_write(pool->wake_fd, 1);
 }
 
-void aio__manager_signal(pool_t *pool, int signum)
+void aio__manager_signal(struct aio__process_pool *pool, int signum)
 {
     for (struct aio__list *link = pool->workers.next; link != &pool->workers; link = link->next)
         aio__worker_signal(&worker_of(link)->process, signum);

@@ -45,6 +45,9 @@ bool aio__is_process_pool(const aio_executor *executor);
 /* The thread: an aio__process_pool. */
 void *aio__manage(void *arg);
 
+/* Milliseconds in which a worker has to begin; tests make them few. */
+extern int aio__worker_start_limit;
+
 /* There is something for the manager to see; with the lock held. */
 void aio__manager_wake(struct aio__process_pool *pool);
 

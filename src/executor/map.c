@@ -76,7 +76,7 @@ static void drop_args(const aio_executor_results *results, size_t count)
         results->plan.job.arg_destroy(results->args[i]);
 }
 
-/* The arguments of the next job. 0: there are none; below 0: the source has failed. */
+/* The arguments of the next job; none if there are no more. 0, or the code of the source. */
 static int collect(aio_executor_results *results, size_t *ret_count)
 {
     size_t count = 0;

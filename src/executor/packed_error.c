@@ -27,7 +27,7 @@ struct packed {
     struct aio__place function;
     uint32_t text_size; /* without the end; NO_TEXT: none was given */
     uint32_t members;
-    bool has_cause;
+    uint32_t has_cause;
 };
 
 /* --- packing: first to count, with bytes NULL, then to write --- */

@@ -16,10 +16,12 @@
  */
 #include "base/error.h"
 #include "executor/manager.h"
+#include "fiber/sanitize.h"
 #include "future/future_internal.h"
 
 #include <aio/memory.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,24 +29,22 @@
 
 #define OWN_PROGRAM "/proc/self/exe" /* also if another file has its name by now */
 
-typedef struct aio__process_pool pool_t;
-
-static pool_t *pool_of(aio_executor *executor)
+static struct aio__process_pool *pool_of(aio_executor *executor)
 {
-    return aio__container_of(executor, pool_t, executor);
+    return aio__container_of(executor, struct aio__process_pool, executor);
 }
 
-static bool is_of_another_process(const pool_t *pool)
+static bool is_of_another_process(const struct aio__process_pool *pool)
 {
     return pool->generation != aio__process_generation();
 }
 
-static void lock(pool_t *pool)
+static void lock(struct aio__process_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->backlog.lock);
 }
 
-static void unlock(pool_t *pool)
+static void unlock(struct aio__process_pool *pool)
 {
     (void)pthread_mutex_unlock(&pool->backlog.lock);
 }
@@ -52,7 +52,7 @@ static void unlock(pool_t *pool)
 /* --- submitting -------------------------------------------------------------------------- */
 
 /* With the signals of the program blocked, which are for its own threads. */
-static int start_manager(pool_t *pool)
+static int start_manager(struct aio__process_pool *pool)
 {
     sigset_t all;
     int err;
@@ -66,7 +66,7 @@ static int start_manager(pool_t *pool)
 }
 
 /* With the lock held. */
-static int place(pool_t *pool, aio_job *job)
+static int place(struct aio__process_pool *pool, aio_job *job)
 {
     int err;
 
@@ -96,7 +96,7 @@ static int prepare(aio_job *job)
 
 static int submit(aio_executor *executor, aio_job *job)
 {
-    pool_t *pool = pool_of(executor);
+    struct aio__process_pool *pool = pool_of(executor);
     int err;
 
     if (is_of_another_process(pool))
@@ -115,7 +115,7 @@ static int submit(aio_executor *executor, aio_job *job)
 
 static void job_was_cancelled(aio_executor *executor, aio_job *job)
 {
-    pool_t *pool = pool_of(executor);
+    struct aio__process_pool *pool = pool_of(executor);
 
     if (!is_of_another_process(pool))
         aio__backlog_drop(&pool->backlog, job);
@@ -123,7 +123,7 @@ static void job_was_cancelled(aio_executor *executor, aio_job *job)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
-void aio__process_pool_free(pool_t *pool)
+void aio__process_pool_free(struct aio__process_pool *pool)
 {
     if (pool->epoll_fd >= 0)
         close(pool->epoll_fd);
@@ -137,14 +137,14 @@ void aio__process_pool_free(pool_t *pool)
 }
 
 /* With the lock held. */
-static void close_down(pool_t *pool)
+static void close_down(struct aio__process_pool *pool)
 {
     pool->backlog.is_shut = true;
     aio__manager_wake(pool);
 }
 
 /* Wait until the manager is over, with the lock held, which is given up for joining it. */
-static int join_manager(pool_t *pool, const struct timespec *deadline)
+static int join_manager(struct aio__process_pool *pool, const struct timespec *deadline)
 {
     int err = 0;
 
@@ -165,7 +165,7 @@ static int join_manager(pool_t *pool, const struct timespec *deadline)
 
 static int shut_down(aio_executor *executor, double timeout, bool cancel_futures)
 {
-    pool_t *pool = pool_of(executor);
+    struct aio__process_pool *pool = pool_of(executor);
     struct timespec deadline;
     bool has_deadline;
     int err = 0;
@@ -189,7 +189,7 @@ static int shut_down(aio_executor *executor, double timeout, bool cancel_futures
  * finished the last one. */
 static void destroy(aio_executor *executor)
 {
-    pool_t *pool = pool_of(executor);
+    struct aio__process_pool *pool = pool_of(executor);
     bool is_managed;
 
     if (is_of_another_process(pool))
@@ -209,7 +209,7 @@ static void destroy(aio_executor *executor)
 
 static void count(aio_executor *executor, aio_executor_stats *stats)
 {
-    pool_t *pool = pool_of(executor);
+    struct aio__process_pool *pool = pool_of(executor);
 
     stats->max_workers = pool->max_workers;
     if (is_of_another_process(pool))
@@ -250,7 +250,8 @@ static int check(const aio_process_pool_options *options)
     return 0;
 }
 
-static int copy_initarg(pool_t *pool, const aio_process_pool_options *options, size_t *ret_size)
+static int copy_initarg(struct aio__process_pool *pool, const aio_process_pool_options *options,
+                        size_t *ret_size)
 {
     const aio_codec *codec = options->initarg_codec;
     size_t size = options->initarg_size;
@@ -267,7 +268,7 @@ static int copy_initarg(pool_t *pool, const aio_process_pool_options *options, s
     return 0;
 }
 
-static int set_initializer(pool_t *pool, const aio_process_pool_options *options)
+static int set_initializer(struct aio__process_pool *pool, const aio_process_pool_options *options)
 {
     struct aio__request *request = &pool->initialize;
     size_t size = 0;
@@ -284,18 +285,31 @@ static int set_initializer(pool_t *pool, const aio_process_pool_options *options
                                 "be constants of a program or library");
 }
 
-static int set_program(pool_t *pool, const aio_process_pool_options *options)
+/* While valgrind runs a program, valgrind is what the link leads to, but not what it says. */
+static char *copy_own_program(void)
+{
+    char path[PATH_MAX];
+    ssize_t size;
+
+    if (!AIO__ON_VALGRIND)
+        return aio_strdup(OWN_PROGRAM);
+    size = readlink(OWN_PROGRAM, path, sizeof(path) - 1);
+    path[size < 0 ? 0 : size] = '\0';
+    return aio_strdup(path);
+}
+
+static int set_program(struct aio__process_pool *pool, const aio_process_pool_options *options)
 {
     bool is_own = options->worker_program == NULL;
 
-    pool->program = aio_strdup(is_own ? OWN_PROGRAM : options->worker_program);
+    pool->program = is_own ? copy_own_program() : aio_strdup(options->worker_program);
     if (pool->program == NULL)
         return AIO_ENOMEM;
     pool->name = is_own ? aio__worker_program_name() : pool->program;
     return 0;
 }
 
-static int open_descriptors(pool_t *pool)
+static int open_descriptors(struct aio__process_pool *pool)
 {
     struct epoll_event wake = {.events = EPOLLIN};
 
@@ -308,7 +322,7 @@ static int open_descriptors(pool_t *pool)
     return aio_raise(-errno, "%s", aio_strerror(-errno));
 }
 
-static int init_lock(pool_t *pool)
+static int init_lock(struct aio__process_pool *pool)
 {
     pthread_condattr_t attr;
     int err = pthread_condattr_init(&attr);
@@ -322,9 +336,9 @@ static int init_lock(pool_t *pool)
 }
 
 /* A pool without descriptors; NULL: no memory. */
-static pool_t *alloc_pool(const aio_process_pool_options *options)
+static struct aio__process_pool *alloc_pool(const aio_process_pool_options *options)
 {
-    pool_t *pool = aio_calloc(1, sizeof(*pool));
+    struct aio__process_pool *pool = aio_calloc(1, sizeof(*pool));
 
     if (pool == NULL)
         return NULL;
@@ -345,7 +359,7 @@ static pool_t *alloc_pool(const aio_process_pool_options *options)
 aio_executor *aio_process_pool_new(const aio_process_pool_options *options)
 {
     static const aio_process_pool_options defaults = AIO_PROCESS_POOL_OPTIONS_INIT;
-    pool_t *pool;
+    struct aio__process_pool *pool;
     int err;
 
     if (options == NULL)
@@ -377,7 +391,7 @@ bool aio__is_process_pool(const aio_executor *executor)
 
 static int end_workers(aio_executor *executor, int signum)
 {
-    pool_t *pool;
+    struct aio__process_pool *pool;
 
     if (executor == NULL)
         return aio__null_future();

@@ -35,6 +35,9 @@ struct aio__worker {
     struct aio__incoming in;
 };
 
+/* For tests: as on a system that has no descriptors of processes. */
+extern bool aio__worker_without_pidfd;
+
 /* Start a process: `program` is its path, `name` what it is called as, and `mask` the signals it
  * has blocked. 0, or the system's code, raised. */
 int aio__worker_start(struct aio__worker *worker, const char *program, const char *name,

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+bool aio__worker_without_pidfd;
+
 /* --- starting ---------------------------------------------------------------------------- */
 
 /* Ignored signals stay ignored, but for those that programs expect to be as they were. */
@@ -94,7 +96,9 @@ int aio__worker_start(struct aio__worker *worker, const char *program, const cha
         return aio_raise(-err, "%s: '%s'", aio_strerror(-err), program);
     }
     worker->fd = ends[0];
-    worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0); /* closed by exec by itself */
+    worker->pidfd = -1;
+    if (!aio__worker_without_pidfd)
+        worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0); /* closed by exec by itself */
     return 0;
 }
 

@@ -70,27 +70,55 @@ static void put(struct aio__outblock *block, const char *data, size_t size)
     block->end += size;
 }
 
+/* Blocks for so many bytes, linked: one, or as many as make each of the size that is spared. NULL:
+ * no memory. */
+static struct aio__outblock *chain_new(struct aio__outspare *spare, size_t size)
+{
+    struct aio__outblock *first = NULL;
+    struct aio__outblock **next = &first;
+
+    while (size > 0) {
+        size_t piece = spare == NULL || size < BLOCK ? size : BLOCK;
+
+        *next = block_new(spare, piece);
+        if (*next == NULL)
+            break;
+        next = &(*next)->next;
+        size -= piece;
+    }
+    while (size > 0 && first != NULL) {
+        struct aio__outblock *block = first;
+
+        first = block->next;
+        block_free(spare, block);
+    }
+    return first;
+}
+
 int aio__outbuf_append(struct aio__outbuf *buffer, const void *data, size_t size)
 {
     struct aio__outblock *last = buffer->last;
     size_t room = last == NULL ? 0 : last->capacity - last->end;
-    struct aio__outblock *block = NULL;
+    const char *from = data;
+    size_t left = size;
 
     if (size > room) {
-        block = block_new(buffer->spare, size - room);
-        if (block == NULL)
+        struct aio__outblock *chain = chain_new(buffer->spare, size - room);
+
+        if (chain == NULL)
             return AIO_ENOMEM;
-    } else {
-        room = size;
-    }
-    if (room > 0)
-        put(last, data, room);
-    if (block != NULL) {
-        put(block, (const char *)data + room, size - room);
         if (last == NULL)
-            buffer->first = block;
+            last = buffer->first = chain;
         else
-            last->next = block;
+            last->next = chain;
+    }
+    for (struct aio__outblock *block = last; left > 0; block = block->next) {
+        size_t free = block->capacity - block->end;
+        size_t piece = left < free ? left : free;
+
+        put(block, from, piece);
+        from += piece;
+        left -= piece;
         buffer->last = block;
     }
     buffer->size += size;

@@ -154,7 +154,7 @@ int aio_loop_sock_sendfile(aio_loop *loop, int sock, int file, const aio_sendfil
                            uint64_t *ret_sent)
 {
     struct target target = {.sock = sock};
-    struct aio__sending sending;
+    struct aio__sending sending = {.file = -1};
     int err = begin(&sending, loop, file, options);
 
     if (err == 0)
@@ -172,7 +172,7 @@ int aio_loop_sock_sendfile(aio_loop *loop, int sock, int file, const aio_sendfil
 int aio_loop_sendfile(aio_loop *loop, aio_transport *transport, int file,
                       const aio_sendfile_options *options, uint64_t *ret_sent)
 {
-    struct aio__sending sending;
+    struct aio__sending sending = {.file = -1};
     int err = begin(&sending, loop, file, options);
 
     if (err < 0)

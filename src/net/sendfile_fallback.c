@@ -102,7 +102,7 @@ int aio__sendfile_by_hand(struct aio__sending *sending, int sock)
         size_t size;
         int err = next_piece(sending, SOCK_PIECE, &piece);
 
-        if (err < 0)
+        if (err < 0 || piece == NULL)
             return err;
         size = piece->size;
         if (size > 0)
@@ -234,7 +234,7 @@ static int send_pieces(struct stand_in *self, struct aio__sending *sending)
         size_t size;
         int err = next_piece(sending, TRANSPORT_PIECE, &piece);
 
-        if (err < 0)
+        if (err < 0 || piece == NULL)
             return err;
         size = piece->size;
         err = size > 0 ? drain(self, sending->loop) : 0;

@@ -26,6 +26,7 @@
 
 #include <aio/memory.h>
 #include <openssl/err.h>
+#include <string.h>
 
 static struct aio__tls *of_below(aio_protocol *protocol)
 {
@@ -517,6 +518,14 @@ static void work_once(struct aio__tls *self)
     aio__tls_tell_flow(self);
 }
 
+/* SSL_MODE_RELEASE_BUFFERS leaves one of the two after a handshake. Not while part of a record was
+ * read: before OpenSSL 3.0.14 a record's header alone would be lost with its buffer. */
+static void release_buffers(struct aio__tls *self)
+{
+    if (strcmp(SSL_rstate_string(self->ssl), "RH") == 0)
+        (void)SSL_free_buffers(self->ssl);
+}
+
 /* Do all that can be done now, on the thread's own stack. */
 static void work(struct aio__tls *self)
 {
@@ -532,6 +541,7 @@ static void work(struct aio__tls *self)
         work_once(self);
     }
     self->is_busy = false;
+    release_buffers(self);
     aio__tls_unref(self);
 }
 

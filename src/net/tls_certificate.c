@@ -9,6 +9,7 @@
 
 #include <aio/memory.h>
 #include <arpa/inet.h>
+#include <assert.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -59,6 +60,7 @@ static size_t keep(struct builder *b, const char *text, size_t size)
         }
         b->text = memory;
     }
+    assert(b->text != NULL);
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
 

@@ -30,12 +30,16 @@ struct aio_tls_context {
     aio_tls_verify verify;
     bool check_hostname;
     _Atomic(bool) has_store; /* authorities of its own, or the system's by now */
+    bool shares_store;       /* the system's */
     unsigned char *alpn;     /* as on the wire; owned */
     unsigned alpn_size;
     aio_tls_sni_fn choose;
     void *choose_arg;
     char *password; /* of keys; owned; may be NULL */
 };
+
+/* For what is made when the first connection needs it, in whatever thread. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What ssl=True means. */
 static aio_tls_context shared = {
@@ -179,7 +183,6 @@ aio_tls_context *aio_tls_context_default(void)
 /* The default context is set up when it is first used, and again if there was no memory. */
 static bool is_set_up(aio_tls_context *context)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     bool so;
 
     if (context != &shared)
@@ -277,30 +280,36 @@ int aio_tls_context_load_cert_chain(aio_tls_context *context, const char *cert_f
     return 0;
 }
 
-static X509_STORE *system_store;
+static X509_STORE *system_store; /* under the lock; NULL: not loaded yet */
 
-static void load_system_store(void)
+/* The system's authorities, or NULL. */
+static X509_STORE *load_system_store(void)
 {
-    X509_STORE *store = X509_STORE_new();
-
-    if (store != NULL)
-        (void)X509_STORE_set_default_paths(store); /* without any, nobody is trusted */
-    ERR_clear_error();
-    system_store = store;
+    if (system_store == NULL) {
+        system_store = X509_STORE_new();
+        if (system_store != NULL)
+            (void)X509_STORE_set_default_paths(system_store); /* without any, nobody is trusted */
+        ERR_clear_error();
+    }
+    return system_store;
 }
 
 static int use_system_store(aio_tls_context *context)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    bool expected = false;
+    int err = 0;
 
-    if (!atomic_compare_exchange_strong(&context->has_store, &expected, true))
+    if (atomic_load(&context->has_store))
         return 0;
-    (void)pthread_once(&once, load_system_store);
-    if (system_store == NULL)
-        return AIO_ENOMEM;
-    SSL_CTX_set1_cert_store(context->native, system_store);
-    return 0;
+    (void)pthread_mutex_lock(&lock);
+    if (load_system_store() == NULL) {
+        err = AIO_ENOMEM;
+    } else if (!atomic_load(&context->has_store)) {
+        SSL_CTX_set1_cert_store(context->native, system_store);
+        context->shares_store = true;
+        atomic_store(&context->has_store, true);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return err;
 }
 
 /* Authorities are not to be added to the store that all share. */
@@ -308,12 +317,13 @@ static int own_store(aio_tls_context *context)
 {
     X509_STORE *store;
 
-    if (system_store == NULL || SSL_CTX_get_cert_store(context->native) != system_store)
+    if (!context->shares_store)
         return 0;
     store = X509_STORE_new();
     if (store == NULL)
         return AIO_ENOMEM;
     SSL_CTX_set_cert_store(context->native, store);
+    context->shares_store = false;
     return 0;
 }
 

@@ -114,8 +114,9 @@ aio_protocol *aio_tls_protocol_new(aio_loop *loop, aio_protocol *protocol, aio_t
     loop = aio__loop_or_current(loop);
     if (loop == NULL)
         return aio__failed(AIO_ENOLOOP);
-    err = loop->closed ? aio_raise(AIO_ECLOSED, "Event loop is closed")
-                       : aio__secure_read(&secure, context, options);
+    if (loop->closed)
+        return aio__failed(aio_raise(AIO_ECLOSED, "Event loop is closed"));
+    err = aio__secure_read(&secure, context, options);
     if (err == 0)
         err = aio__tls_wrap(loop, protocol, &secure, NULL, &below, NULL);
     return err < 0 ? aio__failed(err) : below;

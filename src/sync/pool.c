@@ -23,6 +23,7 @@
 #include <aio/semaphore.h>
 #include <aio/task.h>
 #include <aio/timeout.h>
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 
@@ -212,8 +213,12 @@ static int closed_error(void)
 int aio_pool_fill(aio_pool *pool)
 {
     struct entry *entry = NULL;
-    int err = pool == NULL ? aio__sync_null() : pool->closed ? closed_error() : 0;
+    int err = 0;
 
+    if (pool == NULL)
+        return aio__sync_null();
+    if (pool->closed)
+        return closed_error();
     (void)aio_pool_ref(pool);
     /* With no unit to be had, others are at it. */
     while (err == 0 && all_items(pool) < pool->options.min_size &&
@@ -222,12 +227,12 @@ int aio_pool_fill(aio_pool *pool)
         if (err < 0)
             break;
         err = open_entry(pool, &entry);
-        if (err == 0)
-            put_free(pool, entry);
+        assert(err < 0 || entry != NULL);
         if (err == 0 && pool->closed) {
-            pool->stats.free--;
             close_entry(pool, entry);
             err = closed_error();
+        } else if (err == 0) {
+            put_free(pool, entry);
         }
         (void)aio_semaphore_release(pool->units);
         note_if_over(pool);
@@ -290,6 +295,7 @@ static int take_entry(aio_pool *pool, struct entry **ret_entry)
 
     if (entry == NULL)
         err = open_entry(pool, &entry);
+    assert(err < 0 || entry != NULL);
     if (err == 0 && pool->closed) { /* meanwhile */
         close_entry(pool, entry);
         err = closed_error();
@@ -332,6 +338,7 @@ int aio_pool_acquire(aio_pool *pool, void **ret_item)
         aio_pool_unref(pool);
         return err;
     }
+    assert(entry != NULL);
     aio__list_prepend(&pool->lent, &entry->link); /* which holds the pool */
     pool->stats.lent++;
     *ret_item = entry->item;

@@ -21,6 +21,15 @@ FOLDER = pathlib.Path(sys.argv.pop(1)).resolve()
 LIMIT = 60  # seconds after which a run counts as hung
 
 
+NGINX = """
+daemon off; master_process off; pid {folder}/pid;
+events {{ }}
+http {{ access_log off; client_body_temp_path {folder}/1; proxy_temp_path {folder}/2;
+        fastcgi_temp_path {folder}/3; uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
+        server {{ listen 127.0.0.1:{port}; root {folder}; }} }}
+"""
+
+
 def run(name, *arguments):
     return subprocess.run([FOLDER / name, *map(str, arguments)], timeout=LIMIT, check=False,
                           text=True, stdin=subprocess.DEVNULL, capture_output=True)
@@ -173,6 +182,30 @@ class Forward(unittest.TestCase):
         server = Server(self, 'forward', 0, 'localhost', echo.port)
         done = run('echo_client', '127.0.0.1', server.port, 'through')
         self.assertEqual(done.stdout, 'through\n', done.stderr)
+
+
+    @unittest.skipUnless(shutil.which('nginx') and shutil.which('curl'), 'needs nginx and curl')
+    def test_curl_talks_to_nginx_by_a_forwarded_port(self):
+        with tempfile.TemporaryDirectory(prefix='aioc-network-') as name:
+            folder = pathlib.Path(name)
+            content = bytes(range(256)) * 16384
+            (folder / 'file').write_bytes(content)
+            with socket.socket() as sock:
+                sock.bind(('127.0.0.1', 0))
+                port = sock.getsockname()[1]
+            (folder / 'conf').write_text(NGINX.format(folder=folder, port=port))
+            with subprocess.Popen(['nginx', '-p', folder, '-c', folder / 'conf', '-e', 'stderr'],
+                                  stderr=subprocess.DEVNULL) as nginx:
+                try:
+                    server = Server(self, 'forward', 0, '127.0.0.1', port)
+                    url = f'http://127.0.0.1:{server.port}/file'
+                    done = subprocess.run(
+                        ['curl', '-sS', '--retry', '20', '--retry-all-errors', '--retry-delay',
+                         '1', '-H', 'Connection: close', url], timeout=LIMIT, check=True,
+                        capture_output=True)
+                    self.assertEqual(done.stdout, content)
+                finally:
+                    nginx.terminate()
 
 
 class Lookup(unittest.TestCase):

@@ -48,13 +48,18 @@ class Mariadb(Service):
         return ['--user=mysql'] if os.geteuid() == 0 else []
 
     def prepare(self):
+        # Each server empties its folder of temporary tables: one that they share is none's.
+        (self.where / 'tmp').mkdir()
         if os.geteuid() == 0:
-            os.chown(self.where, pwd.getpwnam('mysql').pw_uid, -1)
-        subprocess.run(['mariadb-install-db', '--no-defaults', *self.user(),
-                        f'--datadir={self.where}/data', '--skip-test-db',
-                        '--auth-root-authentication-method=normal'],
-                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, cwd=self.where)
+            for path in [self.where, self.where / 'tmp']:
+                os.chown(path, pwd.getpwnam('mysql').pw_uid, -1)
+        done = subprocess.run(['mariadb-install-db', '--no-defaults', *self.user(),
+                               f'--datadir={self.where}/data', f'--tmpdir={self.where}/tmp',
+                               '--skip-test-db', '--auth-root-authentication-method=normal'],
+                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, cwd=self.where, encoding='utf-8')
+        if done.returncode != 0:
+            raise RuntimeError(f'mariadb-install-db failed:\n{done.stdout}')
         (self.where / 'init.sql').write_text(
             INIT.format(password=self.password, which=self.which), encoding='utf-8')
 
@@ -64,11 +69,11 @@ class Mariadb(Service):
             cert, key = self.authority.sign(file=f'mariadb-{self.port}')
             tls = [f'--ssl-ca={self.authority.ca}', f'--ssl-cert={cert}', f'--ssl-key={key}']
         return [self.program(), '--no-defaults', *self.user(), f'--datadir={self.where}/data',
-                f'--socket={self.socket}', f'--pid-file={self.where}/pid',
-                f'--bind-address={self.host}', f'--port={self.port}', '--skip-log-bin',
-                '--innodb-buffer-pool-size=16M', '--innodb-log-file-size=8M',
-                '--innodb-flush-log-at-trx-commit=0', '--performance-schema=OFF',
-                '--skip-name-resolve', f'--init-file={self.where}/init.sql',
+                f'--tmpdir={self.where}/tmp', f'--socket={self.socket}',
+                f'--pid-file={self.where}/pid', f'--bind-address={self.host}',
+                f'--port={self.port}', '--skip-log-bin', '--innodb-buffer-pool-size=16M',
+                '--innodb-log-file-size=8M', '--innodb-flush-log-at-trx-commit=0',
+                '--performance-schema=OFF', '--skip-name-resolve', f'--init-file={self.where}/init.sql',
                 '--character-set-server=utf8mb4', '--max-connections=500', *tls]
 
     def is_ready(self):

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """An HTTP/1.1 server with answers of all sorts, each after a delay.
 
-usage: origin.py HOST PORT DELAY SEED
+usage: origin.py HOST PORT DELAY SEED [TOGETHER]
 
-What it serves is made on the fly from the seed: nobody can know it by heart.
+With TOGETHER it answers for pages and pictures only when so many have been asked for at the same
+time: a client that asks for one after the other waits for ever. What it serves is made on the fly from the seed: nobody can know it by heart.
 
     ..._catN.jpg        picture(seed, N)
     /python.org         301 to /www.python.org/, without the delay
@@ -24,13 +25,22 @@ What it serves is made on the fly from the seed: nobody can know it by heart.
     /headers            headers without end
     /stall              nothing, ever
     /half-stall         the head and half of the body, then nothing, ever
+    /no-read            the same as /stall, but the body of the request is not read
+    /refuse             403 before the body of the request is read, then the end
+    /fold               a header in two lines
+    /interim            103 before the answer
+    /reset              the connection is reset
+    /no-length          a body that ends with the connection
+    /counts             a JSON object: connections open, connections accepted, requests
 """
 import gzip
 import http.server
 import json
 import random
 import socket
+import struct
 import sys
+import threading
 import time
 import zlib
 
@@ -63,6 +73,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     delay = 0.0
     seed = 0
+    together = None
     wbufsize = -1  # one write for head and body: small answers in one packet
 
     def log_message(self, *unused):
@@ -104,13 +115,17 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.answer(200, json.dumps(said).encode(), 'application/json')
 
     def do_any(self):
-        body = self.body()
         path, _, query = self.path.partition('?')
+        with Server.lock:
+            Server.requests += 1
+        body = b'' if path in ('/no-read', '/refuse') else self.body()
         first = path.split('/')[1]
         if path == '/python.org':
             self.answer(301, Location='/www.python.org/')
             return
         time.sleep(self.delay)
+        if self.together is not None and (path in PAGES or '_cat' in path):
+            self.together.wait()
         if path in PAGES:
             charset = PAGES[path][1]
             self.answer(200, page(self.seed, path).encode(charset), f'text/html; charset={charset}')
@@ -222,6 +237,43 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_stall(self, *unused):
         self.wait_for_the_peer_to_leave()
 
+    def do_no_read(self, *unused):
+        while True:  # until the peer leaves: then there is an error to read
+            time.sleep(0.05)
+            self.connection.getpeername()
+            if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                break
+            state = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            if state != 1:  # no more established
+                break
+        self.close_connection = True
+
+    def do_refuse(self, *unused):
+        self.answer(403, b'no such luck', Connection='close')
+        self.leave()
+
+    def do_fold(self, *unused):
+        self.wfile.write(b'HTTP/1.1 200 OK\r\nX-Folded: one\r\n two\r\nContent-Length: 0\r\n\r\n')
+
+    def do_interim(self, *unused):
+        self.wfile.write(b'HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n')
+        self.answer(200, b'late', X_Late='1')
+
+    def do_reset(self, *unused):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.close_connection = True
+
+    def do_no_length(self, *unused):
+        self.send_response(200)
+        self.send_header('Connection', 'close')
+        self.end_headers()
+        self.wfile.write(b'until the end')
+        self.leave()
+
+    def do_counts(self, *unused):
+        said = {'open': Server.open, 'accepted': Server.accepted, 'requests': Server.requests}
+        self.answer(200, json.dumps(said).encode(), 'application/json')
+
     def do_half_stall(self, *unused):
         self.send_response(200)
         self.send_header('Content-Length', '2000')
@@ -233,11 +285,21 @@ class Answers(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 1024
     daemon_threads = True
+    accepted = open = requests = 0
+    lock = threading.Lock()  # for these
 
     def get_request(self):
         connection, peer = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with Server.lock:
+            Server.accepted += 1
+            Server.open += 1
         return connection, peer
+
+    def shutdown_request(self, request):
+        with Server.lock:
+            Server.open -= 1
+        self.close_request(request)  # without a shutdown, which would undo /reset
 
     def handle_error(self, *unused):
         """A client that leaves is none."""
@@ -248,13 +310,14 @@ class Origin(Service):
 
     name = 'origin'
 
-    def __init__(self, where, delay=0.0, seed=None, host=None):
+    def __init__(self, where, delay=0.0, seed=None, host=None, together=None):
         super().__init__(where, host)
         self.delay = delay
+        self.together = [] if together is None else [together]
         self.seed = random.randrange(1 << 30) if seed is None else seed
 
     def command(self):
-        return python('origin.py', self.host, self.port, self.delay, self.seed)
+        return python('origin.py', self.host, self.port, self.delay, self.seed, *self.together)
 
     @property
     def url(self):
@@ -262,9 +325,11 @@ class Origin(Service):
 
 
 def main():
-    host, port, delay, seed = sys.argv[1:]
+    host, port, delay, seed, *together = sys.argv[1:]
     Answers.delay = float(delay)
     Answers.seed = int(seed)
+    if together:
+        Answers.together = threading.Barrier(int(together[0]))
     Server((host, int(port)), Answers).serve_forever()
 
 

@@ -3,8 +3,12 @@
 """Run a command while services are up: for tests written in C.
 
 usage: run.py NAME... -- COMMAND...
+       run.py NAME...
 
-The command's environment says where they are: SERVICE_CA is the file of the private
+Without a command it writes what would be the command's environment, then "ready", and ends with
+its standard input.
+
+The environment says where the services are: SERVICE_CA is the file of the private
 authority, SERVICE_CONTROL the socket of control.py, and
 
     origin      SERVICE_ORIGIN           http://127.0.0.1:PORT, without a delay
@@ -13,6 +17,7 @@ authority, SERVICE_CONTROL the socket of control.py, and
     mutual      SERVICE_MUTUAL           the same, which wants a certificate of the client;
                                          SERVICE_CERT and SERVICE_KEY are files with a good one
     other       SERVICE_OTHER            the same, whose certificate is for another name
+    proxy       SERVICE_PROXY            127.0.0.1:PORT, for user "user", password "p@ss:word"
     redis       SERVICE_REDIS            redis://127.0.0.1:PORT; SERVICE_REDIS_SOCKET is its path
     redis_auth  SERVICE_REDIS_AUTH       the same with a password: redis://:PASSWORD@...
     redis_tls   SERVICE_REDIS_TLS        the same with TLS: rediss://:PASSWORD@...
@@ -31,6 +36,7 @@ from control import Control
 from mariadb import Mariadb
 from nginx import Nginx
 from origin import Origin
+from proxy import Proxy
 from redis import Redis
 from service import folder
 from tls import Authority
@@ -94,6 +100,9 @@ def start(names, where, stack):
     said = {'SERVICE_CA': str(authority.ca), 'SERVICE_CONTROL': str(control.path)}
     if 'origin' in names or NGINX.keys() & set(names):
         said |= start_web(names, where, authority, enter)
+    if 'proxy' in names:
+        proxy = enter('proxy', Proxy(where))
+        said['SERVICE_PROXY'] = f'{proxy.host}:{proxy.port}'
     for name in [name for name in names if name in REDIS]:
         said |= start_redis(name, where, authority, enter)
     if 'mariadb' in names:
@@ -101,16 +110,29 @@ def start(names, where, stack):
     return said
 
 
+def hold(said):
+    for name, value in said.items():
+        print(f'{name}={value}')
+    print('ready', flush=True)
+    sys.stdin.read()
+    return 0
+
+
+def run(said, command):
+    status = subprocess.run(command, env=dict(os.environ, **said), check=False).returncode
+    return status if status >= 0 else 128 - status
+
+
 def main():
-    split = sys.argv.index('--')
+    split = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
     names, command = sys.argv[1:split], sys.argv[split + 1:]
     for program in missing(names):
         print(f'there is no {program}')
         sys.exit(77)
     with contextlib.ExitStack() as stack:
         said = start(names, stack.enter_context(folder()), stack)
-        status = subprocess.run(command, env=dict(os.environ, **said), check=False).returncode
-    sys.exit(status if status >= 0 else 128 - status)
+        status = run(said, command) if command else hold(said)
+    sys.exit(status)
 
 
 if __name__ == '__main__':

@@ -80,6 +80,11 @@ class Service:
         self.token = None
         self.port = None
 
+    def at(self, port):
+        """Take a number that the test holds, for services with the same one at several addresses."""
+        self.port = port.number
+        return self
+
     def command(self):
         """The command that serves self.host and self.port, from the folder self.where."""
         raise NotImplementedError
@@ -141,8 +146,9 @@ class Service:
 
     def __enter__(self):
         self.where.mkdir(mode=0o755)
-        self.token = Port(self.host)
-        self.port = self.token.number
+        if self.port is None:
+            self.token = Port(self.host)
+            self.port = self.token.number
         try:
             self.prepare()
             self.start()
@@ -155,7 +161,8 @@ class Service:
         if self.process is not None and self.process.poll() is None:
             self.thaw()
         self.stop()
-        self.token.close()
+        if self.token is not None:
+            self.token.close()
 
 
 def python(script, *arguments):

@@ -487,6 +487,8 @@ ANSWER(true, aio_pool_is_closed, NULL)
 CODE(aio_pool_get_stats, NULL, NULL)
 
 /* process_pool.h: this program is no worker */
+NOTHING(aio_process_worker_main, 0, NULL)
+/* process_pool.h */
 ANSWER(false, aio_process_worker_main, 0, NULL)
 FAILS(aio_process_pool_new, NULL)
 FAILS(aio_process_pool_new, &unsized.processes)

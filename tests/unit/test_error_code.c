@@ -210,10 +210,10 @@ static void code_of_libuv_is_an_errno_or_known(void **state)
 }
 
 static const aio_error_class added[] = {
-    {AIO_EUSER - 900, "ShopError", 0, NULL},
-    {AIO_EUSER - 901, "SoldOutError", AIO_EUSER - 900, "sold out"},
-    {AIO_EUSER - 902, "ClosedError", AIO_ERUNTIME, NULL},
-    {0, NULL, 0, NULL},
+    {AIO_EUSER - 900, 0, "ShopError", NULL},
+    {AIO_EUSER - 901, AIO_EUSER - 900, "SoldOutError", "sold out"},
+    {AIO_EUSER - 902, AIO_ERUNTIME, "ClosedError", NULL},
+    {0, 0, NULL, NULL},
 };
 
 static void code_of_a_program_gets_the_class_it_is_registered_with(void **state)
@@ -234,13 +234,13 @@ static void code_of_a_program_gets_the_class_it_is_registered_with(void **state)
 static void code_that_is_not_its_own_or_has_no_parent_is_not_registered(void **state)
 {
     static const aio_error_class tables[][3] = {
-        {{AIO_EVALUE, "ValueError", 0, NULL}},      /* the library's */
-        {{-ENOENT, "FileNotFoundError", 0, NULL}},  /* the system's */
-        {{AIO_EUSER - 900, "OtherError", 0, NULL}}, /* taken */
-        {{AIO_EUSER - 910, NULL, 0, NULL}},         /* nameless */
-        {{AIO_EUSER - 910, "A", AIO_EUSER - 911, NULL}, {AIO_EUSER - 911, "B", 0, NULL}},
-        {{AIO_EUSER - 910, "A", AIO_EUSER - 910, NULL}},
-        {{AIO_EUSER - 910, "A", 0, NULL}, {AIO_EUSER - 910, "B", 0, NULL}},
+        {{AIO_EVALUE, 0, "ValueError", NULL}},      /* the library's */
+        {{-ENOENT, 0, "FileNotFoundError", NULL}},  /* the system's */
+        {{AIO_EUSER - 900, 0, "OtherError", NULL}}, /* taken */
+        {{AIO_EUSER - 910, 0, NULL, NULL}},         /* nameless */
+        {{AIO_EUSER - 910, AIO_EUSER - 911, "A", NULL}, {AIO_EUSER - 911, 0, "B", NULL}},
+        {{AIO_EUSER - 910, AIO_EUSER - 910, "A", NULL}},
+        {{AIO_EUSER - 910, 0, "A", NULL}, {AIO_EUSER - 910, 0, "B", NULL}},
     };
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)

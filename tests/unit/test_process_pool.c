@@ -7,6 +7,7 @@
  * the tests tell each other beside the pool is in a file that all have mapped.
  */
 #include "base/memory.h"
+#include "executor/manager.h"
 #include "support/allocation.h"
 #include "support/unit.h"
 
@@ -33,6 +34,7 @@
 #define SHARED_NAME "AIOC_TEST_SHARED"
 #define FORGETFUL   "--forgetful"
 #define LEAVING     "--leaving"
+#define LAZY_NAME   "AIOC_TEST_LAZY" /* in the environment of workers that never begin */
 
 struct shared {
     sem_t reached; /* by each job that stops there */
@@ -464,6 +466,85 @@ static void job_error_group_comes_back_with_its_members(void **state)
     finish(pool);
 }
 
+/* Each with the one before as its cause. */
+static aio_exception *make_chain(int length)
+{
+    aio_exception *error = aio_exception_new(AIO_EVALUE, "the first");
+
+    for (int i = 1; i < length; i++) {
+        int code = aio_raise_from(error, AIO_EKEY, "number %d", i);
+
+        aio_exception_unref(error);
+        error = aio_error_catch(code);
+    }
+    return error;
+}
+
+static void error_that_comes_in_pieces_is_at_least_its_code(void **state)
+{
+    aio_exception *error = make_chain(3);
+    void *bytes = NULL;
+    size_t size = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    for (size_t cut = 0; cut < size; cut++) {
+        aio_exception *part = aio__error_unpack(AIO_EKEY, bytes, cut);
+
+        assert_int_equal(aio_exception_code(part), AIO_EKEY);
+        aio_exception_unref(part);
+    }
+    for (size_t i = 0; i < size; i++) {
+        aio_exception *changed;
+
+        ((unsigned char *)bytes)[i] ^= 0xff;
+        changed = aio__error_unpack(AIO_EKEY, bytes, size);
+        assert_true(aio_exception_code(changed) < 0);
+        aio_exception_unref(changed);
+        ((unsigned char *)bytes)[i] ^= 0xff;
+    }
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void error_with_very_many_causes_loses_the_last(void **state)
+{
+    aio_exception *error = make_chain(1000);
+    aio_exception *copy;
+    void *bytes = NULL;
+    size_t size = 0;
+    int depth = 0;
+
+    assert_int_equal(aio__error_pack(error, &bytes, &size), 0);
+    copy = aio__error_unpack(AIO_EKEY, bytes, size);
+    assert_string_equal(aio_exception_message(copy), "number 999");
+    for (aio_exception *cause = copy; cause != NULL; cause = aio_exception_cause(cause))
+        depth++;
+    assert_int_equal(depth, 33);
+    aio_exception_unref(copy);
+    aio_free(bytes);
+    aio_exception_unref(error);
+}
+
+static void place_is_found_where_it_was_and_nowhere_else(void **state)
+{
+    struct aio__place place = {AIO__PLACE_NULL, 0};
+    void *found = NULL;
+
+    assert_true(aio__place_of(&point_codec, &place));
+    assert_true(aio__place_find(place, false, &found));
+    assert_ptr_equal(found, &point_codec);
+    assert_false(aio__place_find(place, true, &found)); /* it is no code */
+    place.module++;
+    assert_false(aio__place_find(place, false, &found));
+    place.module--;
+    place.offset += (uint64_t)1 << 40;
+    assert_false(aio__place_find(place, false, &found));
+    assert_true(aio__place_of(NULL, &place));
+    assert_true(aio__place_find(place, true, &found));
+    assert_null(found);
+    assert_false(aio__place_of(&place, &place)); /* on the stack */
+}
+
 static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
 {
     const size_t size = (size_t)100 << 20;
@@ -471,14 +552,14 @@ static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
     aio_job_options options = AIO_JOB_OPTIONS_INIT;
     unsigned char *bytes = calloc(1, size);
     const aio_buffer arg = {bytes, size};
-    aio_concurrent_future *futs[3];
+    aio_concurrent_future *futs[2];
 
     options.arg_codec = &aio_codec_bytes;
     options.result_codec = &aio_codec_bytes;
     options.result_type = &filled;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         futs[i] = aio_executor_submit_with(pool, fill, (void *)(uintptr_t)&arg, &options);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         void *value = NULL;
         const aio_buffer *result;
 
@@ -486,7 +567,7 @@ static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
         result = value;
         assert_int_equal(result->size, size);
         assert_int_equal(((const unsigned char *)result->data)[0], 0xff);
-        assert_memory_equal(result->data, (const char *)result->data + 1, size - 1);
+        assert_int_equal(memcmp(result->data, (const char *)result->data + 1, size - 1), 0);
         aio_concurrent_future_unref(futs[i]);
     }
     free(bytes);
@@ -788,6 +869,18 @@ static void worker_that_closes_its_socket_is_killed(void **state)
     finish(pool);
 }
 
+static int setup_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = true;
+    return setup(state);
+}
+
+static int teardown_without_pidfd(void **state)
+{
+    aio__worker_without_pidfd = false;
+    return teardown(state);
+}
+
 static void workers_that_are_terminated_fail_what_they_run(void **state)
 {
     int (*const ways[])(aio_executor *) = {aio_process_pool_terminate_workers,
@@ -889,6 +982,19 @@ static void pool_whose_program_is_no_worker_is_broken(void **state)
     assert_fails(submit(pool, add_one, 0), AIO_EBROKENPROCESSPOOL,
                  "A process of the pool ended before it was a worker; its main() has to call "
                  "aio_process_worker_main()");
+    finish(pool);
+}
+
+static void worker_that_does_not_begin_in_time_is_killed(void **state)
+{
+    aio_executor *pool = make(1);
+
+    aio__worker_start_limit = 50;
+    (void)setenv(LAZY_NAME, "1", 1);
+    assert_fails(submit(pool, add_one, 0), AIO_EBROKENPROCESSPOOL,
+                 "A process of the pool ended before it was a worker");
+    (void)unsetenv(LAZY_NAME);
+    aio__worker_start_limit = 60000;
     finish(pool);
 }
 
@@ -1194,6 +1300,8 @@ static void pool_survives_every_shortage_of_memory(void **state)
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITHOUT_PIDFD(test)                                                                        \
+    cmocka_unit_test_setup_teardown(test, setup_without_pidfd, teardown_without_pidfd)
 
 int main(int argc, char **argv)
 {
@@ -1209,6 +1317,9 @@ int main(int argc, char **argv)
         TEST(job_error_comes_back_with_message_and_place),
         TEST(job_error_comes_back_with_its_cause),
         TEST(job_error_group_comes_back_with_its_members),
+        TEST(error_that_comes_in_pieces_is_at_least_its_code),
+        TEST(error_with_very_many_causes_loses_the_last),
+        TEST(place_is_found_where_it_was_and_nowhere_else),
         TEST(job_bytes_of_a_hundred_mebibytes_go_both_ways),
         TEST(job_that_starts_the_pool_is_running_and_the_others_wait),
         TEST(pool_starts_a_worker_only_when_none_is_idle),
@@ -1227,11 +1338,19 @@ int main(int argc, char **argv)
         TEST(worker_that_closes_its_socket_is_killed),
         TEST(workers_that_are_terminated_fail_what_they_run),
         TEST(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
+        WITHOUT_PIDFD(worker_is_replaced_after_so_many_jobs),
+        WITHOUT_PIDFD(worker_that_dies_breaks_the_pool_for_all_its_jobs),
+        WITHOUT_PIDFD(worker_that_dies_is_named_with_its_end),
+        WITHOUT_PIDFD(worker_that_dies_without_a_job_breaks_the_pool_as_well),
+        WITHOUT_PIDFD(worker_that_closes_its_socket_is_killed),
+        WITHOUT_PIDFD(workers_that_are_terminated_fail_what_they_run),
+        WITHOUT_PIDFD(worker_that_ignores_sigterm_is_killed_when_the_pool_breaks),
         TEST(terminating_needs_a_process_pool),
         TEST(other_children_are_left_alone),
         TEST(children_that_nobody_waits_for_are_no_problem),
         TEST(pool_whose_program_is_not_there_fails_its_jobs),
         TEST(pool_whose_program_is_no_worker_is_broken),
+        TEST(worker_that_does_not_begin_in_time_is_killed),
         TEST(pool_of_a_program_that_cannot_be_a_worker_is_refused),
         TEST(program_with_the_option_but_no_socket_is_no_worker),
         TEST(pool_options_are_checked),
@@ -1251,6 +1370,8 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], FORGETFUL) == 0)
         return be_forgetful();
+    while (getenv(LAZY_NAME) != NULL)
+        (void)pause();
     if (aio_function_register(&registered) < 0)
         return EXIT_FAILURE;
     if (getenv(SHARED_NAME) != NULL)

@@ -443,6 +443,72 @@ static void a_loop_can_be_closed_under_a_connection(void **state)
     assert_both_are_gone();
 }
 
+/* Ready for another connection with the same contexts. */
+static void begin_anew(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair.ends[i];
+
+        aio_transport_unref(end->lower);
+        *end = (struct end){
+            .protocol.ops = &end_ops, .context = end->context, .lost_with = 1, .err = 1};
+    }
+}
+
+static void a_connection_can_be_lost_at_every_step(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int end = 0; end < 2; end++) {
+        for (int steps = 0; steps < 12; steps++) {
+            int fds[2];
+
+            open_sockets(fds);
+            assert_int_equal(connect_end(&pair.ends[CLIENT], fds[0], "one.test"), 0);
+            assert_int_equal(connect_end(&pair.ends[SERVER], fds[1], NULL), 0);
+            for (int i = 0; i < steps; i++)
+                fx_step(f);
+            aio_transport_abort(pair.ends[end].lower);
+            fx_settle(f);
+            assert_both_are_gone();
+            for (int i = 0; i < 2; i++) /* who was told of the beginning was told of the end */
+                assert_true(pair.ends[i].made == (pair.ends[i].lost_with != 1));
+            begin_anew();
+        }
+    }
+}
+
+static void a_connection_can_be_aborted_and_closed_in_every_state(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int steps = 0; steps < 12; steps++) {
+        aio_transport *transport;
+
+        connect_both(f, "one.test");
+        transport = aio_transport_ref(pair.ends[CLIENT].transport);
+        assert_int_equal(aio_transport_write(transport, "words", 5), 0);
+        aio_transport_close(transport);
+        for (int i = 0; i < steps; i++)
+            fx_step(f);
+        aio_transport_abort(transport);
+        aio_transport_close(transport);
+        assert_true(aio_transport_is_closing(transport));
+        assert_int_equal(aio_transport_write(transport, "too late", 8), 0);
+        fx_settle(f);
+        assert_both_are_gone();
+        assert_int_equal(pair.ends[CLIENT].lost_with, 0);
+        /* It can be asked when all is over. */
+        aio_transport_abort(transport);
+        assert_int_equal(aio_transport_get_write_buffer_size(transport), 0);
+        assert_int_equal(aio_transport_get_read_buffer_size(transport), 0);
+        assert_non_null(aio_transport_get_extra_info(transport, "peercert"));
+        assert_null(aio_transport_get_extra_info(transport, "socket"));
+        aio_transport_unref(transport);
+        begin_anew();
+    }
+}
+
 /* --- flow ------------------------------------------------------------------------------ */
 
 static void a_slow_reader_holds_the_writer_up(void **state)
@@ -776,6 +842,8 @@ int main(void)
         TEST(a_peer_that_leaves_without_a_word_ends_the_connection),
         TEST(a_protocol_may_close_in_connection_made),
         TEST(a_loop_can_be_closed_under_a_connection),
+        TEST(a_connection_can_be_lost_at_every_step),
+        TEST(a_connection_can_be_aborted_and_closed_in_every_state),
         TEST(a_slow_reader_holds_the_writer_up),
         TEST(what_came_before_the_end_is_read_after_a_pause),
         TEST(a_connection_is_upgraded_at_both_ends),

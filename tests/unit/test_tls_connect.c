@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -542,7 +543,6 @@ static int upgrade(aio_stream_reader *reader, aio_stream_writer *writer)
     if (!eager)
         TRY(aio_stream_reader_readline(reader, &line));
     aio_bytes_free(&line);
-    CHECK(aio_stream_writer_get_extra_info(writer, "sslcontext") == NULL);
     TRY(aio_stream_writer_start_tls(writer, client, &options));
     CHECK(aio_stream_writer_get_extra_info(writer, "sslcontext") == client);
     return 0;
@@ -577,6 +577,45 @@ static void streams_are_upgraded_by_a_client_that_does_not_wait(void **state)
     eager = 1;
     room_run(upgrade_and_talk);
     eager = 0;
+}
+
+/* The reader's buffer of one layer is what the other decrypts. */
+static int talk_in_layers(void *arg, void **ret_result)
+{
+    static char much[200000];
+    struct room *room = arg;
+    AIO_AUTO(aio_server) listener = NULL;
+    AIO_AUTO(aio_stream_reader) reader = NULL;
+    AIO_AUTO(aio_stream_writer) writer = NULL;
+    aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
+    aio_connect_options options;
+    aio_bytes answer;
+    bool same;
+
+    listening.host = "127.0.0.1";
+    listening.port = 0;
+    listening.ssl = server;
+    TRY(aio_start_server_with(serve_upgrade, room, &listening, sizeof(much), &listener));
+    options = options_for(port_of(listener));
+    TRY(aio_open_connection_with(&options, 0, &reader, &writer));
+    TRY(upgrade(reader, writer));
+    room_fill(much, sizeof(much));
+    for (size_t i = 0; i < sizeof(much); i++) /* a single line */
+        much[i] = much[i] == '\n' ? '-' : much[i];
+    much[sizeof(much) - 1] = '\n';
+    TRY(aio_stream_writer_write(writer, much, sizeof(much)));
+    TRY(aio_stream_reader_readexactly(reader, sizeof(much), &answer));
+    same = memcmp(answer.data, much, sizeof(much)) == 0;
+    aio_bytes_free(&answer);
+    CHECK(same);
+    TRY(talk(reader, writer));
+    aio_server_close(listener);
+    return aio_server_wait_closed(listener);
+}
+
+static void tls_goes_through_tls(void **state)
+{
+    room_run(talk_in_layers);
 }
 
 static int upgrade_briefly(void *arg, void **ret_result)
@@ -746,6 +785,155 @@ static void an_upgrade_that_makes_no_sense_changes_nothing(void **state)
     room_run(upgrade_wrongly);
 }
 
+/* --- the end --------------------------------------------------------------------------- */
+
+static int wait_for_end(void *arg, void **ret_result)
+{
+    return aio_stream_writer_wait_closed(arg);
+}
+
+/* The peer never answers our close_notify: the wait can be left, and the connection ends in time. */
+static int leave_the_end(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_server) listener = NULL;
+    AIO_AUTO(aio_stream_reader) reader = NULL;
+    AIO_AUTO(aio_stream_writer) writer = NULL;
+    AIO_AUTO(aio_task) task = NULL;
+    aio_connect_options options;
+    aio_bytes rest = {0};
+
+    TRY(serve(room, &listener));
+    options = options_for(port_of(listener));
+    options.ssl_shutdown_timeout = 0.05;
+    TRY(aio_open_connection_with(&options, 0, &reader, &writer));
+    TRY(talk_wait_for(&room->talks[0], "made"));
+    /* The transport of TLS reads no more, and neither does the one below it. */
+    TRY(aio_transport_pause_reading(room->talks[0].transport));
+    TRY(aio_transport_set_read_buffer_limits(room->talks[0].transport, 0, 0));
+    aio_stream_writer_close(writer);
+    task = aio_create_task(wait_for_end, writer);
+    TRY(room_turn());
+    CHECK(aio_task_cancel(task, NULL));
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    aio_server_close(listener);
+    CHECK_CODE(aio_stream_reader_read(reader, 1, &rest), AIO_ETIMEDOUT);
+    aio_transport_abort(room->talks[0].transport);
+    return aio_server_wait_closed(listener);
+}
+
+static void waiting_for_the_end_can_be_cancelled(void **state)
+{
+    room_run(leave_the_end);
+}
+
+/* --- files ----------------------------------------------------------------------------- */
+
+static int send_file(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_server) listener = NULL;
+    AIO_AUTO(aio_transport) transport = NULL;
+    aio_sendfile_options sending = AIO_SENDFILE_OPTIONS_INIT;
+    aio_connect_options options;
+    static char content[300000];
+    FILE *file = tmpfile();
+    uint64_t sent = 0;
+
+    CHECK(file != NULL);
+    room->fds[0] = dup(fileno(file));
+    room_fill(content, sizeof(content));
+    CHECK(fwrite(content, 1, sizeof(content), file) == sizeof(content));
+    (void)fclose(file);
+    room->quiet = true;
+    TRY(serve(room, &listener));
+    options = options_for(port_of(listener));
+    TRY(dial(room, &options, &transport));
+    TRY(room_wait(room, both_made));
+    sending.no_fallback = true;
+    CHECK_CODE(aio_loop_sendfile(NULL, transport, room->fds[0], &sending, &sent),
+               AIO_ESENDFILENOTAVAILABLE);
+    TRY(aio_loop_sendfile(NULL, transport, room->fds[0], NULL, &sent));
+    CHECK(sent == sizeof(content));
+    for (int i = 0; i < 2; i++) {
+        if (room->talks[i].transport == transport)
+            continue;
+        TRY(talk_wait_received(&room->talks[i], sizeof(content)));
+        CHECK(room->talks[i].sum == room_sum(0, 0, content, sizeof(content)));
+    }
+    aio_transport_close(transport);
+    TRY(room_wait(room, both_lost));
+    aio_server_close(listener);
+    return aio_server_wait_closed(listener);
+}
+
+static void a_file_is_sent_by_reading_and_writing(void **state)
+{
+    room_run(send_file);
+}
+
+/* --- threads --------------------------------------------------------------------------- */
+
+/* A loop's own server and client, with contexts that all threads share. */
+static int talk_in_thread(void *arg, void **ret_result)
+{
+    aio_tls_context *fresh = arg;
+    aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
+    AIO_AUTO(aio_server) listener = NULL;
+    aio_connect_options options;
+
+    listening.host = "127.0.0.1";
+    listening.port = 0;
+    listening.ssl = server;
+    TRY(aio_start_server_with(echo_lines, NULL, &listening, 0, &listener));
+    options = options_for(port_of(listener));
+    for (int i = 0; i < 3; i++) {
+        AIO_AUTO(aio_stream_reader) reader = NULL;
+        AIO_AUTO(aio_stream_writer) writer = NULL;
+
+        options.ssl = i % 2 == 0 ? fresh : aio_tls_context_default();
+        CHECK_CODE(aio_open_connection_with(&options, 0, &reader, &writer), AIO_ESSLCERT);
+        options.ssl = client;
+        TRY(aio_open_connection_with(&options, 0, &reader, &writer));
+        TRY(talk(reader, writer));
+    }
+    aio_server_close(listener);
+    return aio_server_wait_closed(listener);
+}
+
+static void *run_thread(void *fresh)
+{
+    aio_loop *loop = aio_new_event_loop();
+    aio_task *task = aio_loop_create_task(loop, talk_in_thread, fresh, NULL);
+    int err = aio_loop_run_until_complete(loop, task, NULL);
+
+    if (err < 0)
+        print_error("%s: %s\n", aio_error_name(err), aio_error_text(err));
+    aio_future_unref(task);
+    if (err == 0)
+        err = aio_loop_close(loop);
+    aio_loop_unref(loop);
+    return err == 0 ? NULL : fresh;
+}
+
+static void contexts_serve_several_threads(void **state)
+{
+    aio_tls_context *fresh = aio_tls_context_new(AIO_TLS_CLIENT); /* knows no authority yet */
+    pthread_t threads[4];
+
+    (void)state;
+    assert_non_null(fresh);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_thread, fresh), 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        void *failed = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    aio_tls_context_unref(fresh);
+}
+
 /* --- a lot of it ----------------------------------------------------------------------- */
 
 enum { MUCH = 8 * 1024 * 1024, PIECE = 64 * 1024 };
@@ -828,11 +1016,15 @@ int main(void)
         TEST(streams_speak_tls_by_unix_sockets),
         TEST(streams_are_upgraded_at_both_ends),
         TEST(streams_are_upgraded_by_a_client_that_does_not_wait),
+        TEST(tls_goes_through_tls),
         TEST(upgrades_of_streams_survive_every_shortage_of_memory),
         TEST(what_stands_behind_the_command_is_never_taken_for_the_peers_word),
         TEST(an_upgrade_of_streams_can_be_cancelled_anywhere),
         TEST(an_upgrade_that_fails_ends_the_stream),
         TEST(an_upgrade_that_makes_no_sense_changes_nothing),
+        TEST(waiting_for_the_end_can_be_cancelled),
+        TEST(a_file_is_sent_by_reading_and_writing),
+        TEST(contexts_serve_several_threads),
         TEST(megabytes_pass_in_bounded_memory),
     };
 

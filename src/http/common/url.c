@@ -67,6 +67,7 @@ static size_t decode_byte(const char *text, size_t size, bool plus, char *ret_by
 /* Replace what is not UTF-8, working from the back, where there is room. */
 static size_t mend(char *text, size_t size)
 {
+    static const char replacement[3] = {(char)0xef, (char)0xbf, (char)0xbd};
     size_t wrong = 0;
     size_t to;
 
@@ -84,7 +85,7 @@ static size_t mend(char *text, size_t size)
     for (size_t from = size; from-- > 0;) {
         if (text[from] == (char)0xff) {
             to -= 3;
-            memcpy(text + to, "\xef\xbf\xbd", 3);
+            memcpy(text + to, replacement, sizeof(replacement));
         } else {
             text[--to] = text[from];
         }

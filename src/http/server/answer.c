@@ -64,14 +64,6 @@ static char *put_number(char *to, uint64_t number)
     return to;
 }
 
-static char *put_text(char *to, const char *text)
-{
-    size_t size = strlen(text);
-
-    memcpy(to, text, size);
-    return to + size;
-}
-
 /* How the body's length is told. */
 static char *put_length(char *to, const struct aio__http_connection *conn, uint64_t length)
 {
@@ -80,18 +72,18 @@ static char *put_length(char *to, const struct aio__http_connection *conn, uint6
     if (has_no_body(request->status))
         return to;
     if (length != AIO_HTTP_UNKNOWN_LENGTH) {
-        to = put_number(put_text(to, "content-length: "), length);
-        return put_text(to, "\r\n");
+        to = put_number(stpcpy(to, "content-length: "), length);
+        return stpcpy(to, "\r\n");
     }
-    return request->minor == 0 ? to : put_text(to, "transfer-encoding: chunked\r\n");
+    return request->minor == 0 ? to : stpcpy(to, "transfer-encoding: chunked\r\n");
 }
 
 static char *put_connection(char *to, const struct aio__http_connection *conn)
 {
     if (!conn->keep)
-        return put_text(to, "connection: close\r\n");
+        return stpcpy(to, "connection: close\r\n");
     if (conn->request->minor == 0)
-        return put_text(to, "connection: keep-alive\r\n");
+        return stpcpy(to, "connection: keep-alive\r\n");
     return to;
 }
 
@@ -105,24 +97,25 @@ static int put_head(struct aio__http_connection *conn, uint64_t length)
     int err;
 
     conn->keep = can_keep(conn) && !(length == AIO_HTTP_UNKNOWN_LENGTH && request->minor == 0);
+    /* All that is not counted is short, the longest phrase and type included. */
     err = aio__bytes_reserve(&conn->out, 512 + strlen(server->name) + request->fields.size);
     if (err < 0)
         return err;
     to = conn->out.data + conn->out.size;
-    to = put_number(put_text(to, "HTTP/1.1 "), (uint64_t)request->status);
+    to = put_number(stpcpy(to, "HTTP/1.1 "), (uint64_t)request->status);
     *to++ = ' ';
-    to = put_text(to, aio__http_phrase(request->status));
-    to = put_text(put_text(to, "\r\ndate: "), date);
-    to = put_text(to, "\r\n");
+    to = stpcpy(to, aio__http_phrase(request->status));
+    to = stpcpy(stpcpy(to, "\r\ndate: "), date);
+    to = stpcpy(to, "\r\n");
     if (server->name[0] != '\0')
-        to = put_text(put_text(put_text(to, "server: "), server->name), "\r\n");
+        to = stpcpy(stpcpy(stpcpy(to, "server: "), server->name), "\r\n");
     to = put_length(to, conn, length);
     if (request->type[0] != '\0')
-        to = put_text(put_text(put_text(to, "content-type: "), request->type), "\r\n");
+        to = stpcpy(stpcpy(stpcpy(to, "content-type: "), request->type), "\r\n");
     to = put_connection(to, conn);
     if (request->fields.size > 0)
         memcpy(to, request->fields.data, request->fields.size);
-    to = put_text(to + request->fields.size, "\r\n");
+    to = stpcpy(to + request->fields.size, "\r\n");
     conn->out.size = (size_t)(to - conn->out.data);
     return 0;
 }
@@ -180,7 +173,7 @@ int aio_http_stream(aio_http_request *request, int status, const char *content_t
     int err = check_writer(request);
 
     if (err == 0)
-        err = aio__http_begin_answer(request, status, content_type);
+        err = aio__http_begin_typed_answer(request, status, content_type);
     if (err < 0)
         return err;
     aio__http_set_answer(request, status, content_type);

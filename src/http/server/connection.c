@@ -451,6 +451,7 @@ static void release(aio_protocol *base)
     aio_http_request_unref(conn->spare);
     aio__bytes_free(&conn->in);
     aio__bytes_free(&conn->out);
+    conn->server->stats.connections--;
     aio_http_server_unref(conn->server);
     aio_free(conn);
 }
@@ -476,6 +477,7 @@ aio_protocol *aio__http_connection_new(void *server)
     }
     conn->base.ops = &connection_ops;
     conn->server = aio_http_server_ref(server);
+    conn->server->stats.connections++; /* also while it is not open yet: TLS may take its time */
     conn->loop = conn->server->loop;
     conn->state = AIO__HTTP_DONE;
     conn->read_at = AIO_FOREVER;

@@ -38,7 +38,7 @@ static void settle_answer(aio_http_request *request, int code)
         return; /* it was given by others */
     if (code == 0 && request->answer == AIO__ANSWER_NONE)
         code = aio_raise(AIO_ERUNTIME, "the handler has prepared no answer");
-    if (code == 0 || (code == AIO_EHTTP && request->answer == AIO__ANSWER_PREPARED))
+    if (code == 0 || (code == AIO_HTTP_EABORT && request->answer == AIO__ANSWER_PREPARED))
         return;
     if (code != AIO_ECANCELLED)
         report(request, code);
@@ -50,12 +50,15 @@ static void finish(struct aio__http_connection *conn, int code)
 {
     aio_http_request *request = conn->request;
 
-    settle_answer(request, code);
+    /* When the loop is closed under a handler, a thread may still have the request. */
+    if (code != AIO_EGENERATOREXIT)
+        settle_answer(request, code);
     conn->handling = false;
     aio_future_unref(conn->task);
     conn->task = NULL;
     conn->server->stats.active--;
-    if (conn->state != AIO__HTTP_REQUEST) /* closed: the request goes with the connection */
+    if (conn->state != AIO__HTTP_REQUEST ||
+        code == AIO_EGENERATOREXIT) /* closed: the request goes with the connection */
         return;
     if (request->answer == AIO__ANSWER_BEGUN) {
         if (code < 0 || !aio__http_end_stream(conn)) {
@@ -113,9 +116,8 @@ void aio__http_wake(aio_future *waiter)
         (void)aio_future_set_result(waiter, NULL);
 }
 
-static int ask_for_body(aio_http_request *request)
+static int ask_for_body(aio_http_request *request, struct aio__http_connection *conn)
 {
-    struct aio__http_connection *conn = request->connection;
     int err;
 
     if (!request->wants_continue)
@@ -129,14 +131,32 @@ static int ask_for_body(aio_http_request *request)
     return err;
 }
 
-/* Wait until something came, or the end is known. */
+/* Why there will be no more of it, though it has not ended: 0 if there may be. */
+static int check_body(aio_http_request *request)
+{
+    if (request->body_status == 0)
+        return 0;
+    if (request->answer < AIO__ANSWER_BEGUN)
+        aio__http_respond_plain(request, request->body_status);
+    request->keep_alive = false;
+    return aio_raise(AIO_HTTP_EABORT, "the request's body: %s",
+                     aio__http_phrase(request->body_status));
+}
+
+/* It has not ended: wait until some more came, or the end is known. */
 static int wait_for_body(aio_http_request *request)
 {
-    int err = ask_for_body(request);
+    struct aio__http_connection *conn = request->connection;
+    int err;
 
+    if (conn == NULL)
+        return aio_raise(-ECONNRESET, "the client is gone");
+    err = check_body(request);
+    if (err == 0)
+        err = ask_for_body(request, conn);
     if (err < 0)
         return err;
-    request->reader = aio_future_new(request->connection->loop);
+    request->reader = aio_future_new(conn->loop);
     if (request->reader == NULL)
         return AIO_ENOMEM;
     err = aio_await(request->reader, NULL);
@@ -145,27 +165,8 @@ static int wait_for_body(aio_http_request *request)
     return err;
 }
 
-/* Why there is no more of it, though it has not ended: 0 if there may be. */
-static int check_body(aio_http_request *request)
-{
-    if (request->body_over)
-        return 0;
-    if (request->connection == NULL)
-        return aio_raise(-ECONNRESET, "the client is gone");
-    if (request->body_status != 0) {
-        if (request->answer < AIO__ANSWER_BEGUN)
-            aio__http_respond_plain(request, request->body_status);
-        request->keep_alive = false;
-        return aio_raise(AIO_EHTTP, "the request's body: %s",
-                         aio__http_phrase(request->body_status));
-    }
-    return 0;
-}
-
 static int check_reader(const aio_http_request *request)
 {
-    if (request == NULL)
-        return aio_raise(AIO_EVALUE, "no request");
     if (aio_current_task(NULL) == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can read a request's body");
     if (request->reader != NULL)
@@ -187,17 +188,15 @@ static void make_room(aio_http_request *request)
 ptrdiff_t aio_http_request_read(aio_http_request *request, void *buffer, size_t size)
 {
     size_t there;
-    int err = check_reader(request);
+    int err;
 
-    if (err == 0 && (buffer == NULL || size == 0))
-        err = aio_raise(AIO_EVALUE, "no buffer");
+    if (request == NULL || buffer == NULL || size == 0)
+        return aio_raise(AIO_EVALUE, "no request, or no buffer");
+    err = check_reader(request);
     if (err == 0 && request->body_whole)
         err = aio_raise(AIO_ERUNTIME, "the body is read as a whole");
-    while (err == 0 && request->body.size == request->body_read && !request->body_over) {
-        err = check_body(request);
-        if (err == 0)
-            err = wait_for_body(request);
-    }
+    while (err == 0 && request->body.size == request->body_read && !request->body_over)
+        err = wait_for_body(request);
     if (err < 0)
         return err;
     there = request->body.size - request->body_read;
@@ -214,19 +213,24 @@ ptrdiff_t aio_http_request_read(aio_http_request *request, void *buffer, size_t 
 
 int aio_http_request_body(aio_http_request *request, const void **ret_data, size_t *ret_size)
 {
-    int err = check_reader(request);
+    int err = 0;
 
+    if (request == NULL || ret_data == NULL || ret_size == NULL)
+        return aio_raise(AIO_EVALUE, "no request, or nowhere to put the body");
+    /* In a thread there is no waiting, and the loop must be left alone: it is there already. */
+    if (!request->body_whole || !request->body_over)
+        err = check_reader(request);
     if (err == 0 && request->body_in_pieces)
         err = aio_raise(AIO_ERUNTIME, "part of the body was read");
     if (err < 0)
         return err;
-    request->body_whole = true;
-    if (request->connection != NULL && request->connection->reading_paused)
-        aio__http_regulate(request->connection);
+    if (!request->body_whole) {
+        request->body_whole = true;
+        if (request->connection != NULL && request->connection->reading_paused)
+            aio__http_regulate(request->connection);
+    }
     while (!request->body_over) {
-        err = check_body(request);
-        if (err == 0)
-            err = wait_for_body(request);
+        err = wait_for_body(request);
         if (err < 0)
             return err;
     }

@@ -4,9 +4,9 @@
  *
  * Two readers that take the same bytes for different requests are how requests are smuggled past
  * proxies. llhttp, strict, still takes a bare LF for the end of the request line, an indented line
- * for part of the one before, and a line without a version for a request. So each head is looked at
- * first, line by line: lines end in CR LF and nothing else, no control character is in them, none
- * but the first is indented, and the first names a version.
+ * for part of the one before, a line without a version for a request, and nothing for a name. So
+ * each head is looked at first, line by line: lines end in CR LF and nothing else, no control
+ * character is in them, none is indented or begins with a colon, and the first has three words.
  *
  * Thread: any.
  */
@@ -16,48 +16,59 @@
 
 enum { MAX_LINES = 16 * 1024 }; /* bytes between two pieces of a body */
 
-static bool is_control(char byte)
+static inline bool is_control(char byte)
 {
     return ((unsigned char)byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* A request line ends in a version; all that is a version is the parser's to judge. */
-static bool has_version(const char *line, size_t size)
+/* Three words with one blank between them, the last a version; the rest is the parser's to judge. */
+static bool is_request_line(const char *line, size_t size)
 {
-    return size > 9 && memcmp(line + size - 9, " HTTP/", 6) == 0;
+    const char *target = memchr(line, ' ', size);
+    const char *version;
+
+    if (target == NULL)
+        return false;
+    target++;
+    version = memchr(target, ' ', (size_t)(line + size - target));
+    return version != NULL && version > target && line + size - version == 9 &&
+           memcmp(version, " HTTP/", 6) == 0;
 }
 
 /* A whole line of a head, without its CR LF. */
 static bool check_line(const char *data, size_t begin, size_t end)
 {
     if (begin == 0)
-        return has_version(data, end);
-    return data[begin] != ' ' && data[begin] != '\t';
+        return is_request_line(data, end);
+    return data[begin] != ' ' && data[begin] != '\t' && data[begin] != ':';
+}
+
+/* The next control character from a place on; `size` if there is none. */
+static size_t next_control(const char *data, size_t at, size_t size)
+{
+    /* Most are printable, which one comparison tells. */
+    while (at < size && ((unsigned char)(data[at] - 0x20) < 0x5f || !is_control(data[at])))
+        at++;
+    return at;
 }
 
 ptrdiff_t aio__http_scan_head(struct aio__http_scan *scan, const char *data, size_t size)
 {
-    for (size_t i = scan->at; i < size; i++) {
-        if (!is_control(data[i]))
-            continue;
-        if (data[i] == '\r') {
-            if (i + 1 == size) {
-                scan->at = i;
-                return AIO__SCAN_MORE;
-            }
-            if (data[i + 1] != '\n')
-                return AIO__SCAN_BAD;
-            if (i == scan->line && i > 0)
-                return (ptrdiff_t)(i + 2);
-            if (!check_line(data, scan->line, i))
-                return AIO__SCAN_BAD;
-            scan->line = i + 2;
-            i++;
-            continue;
-        }
-        return AIO__SCAN_BAD;
+    size_t i = next_control(data, scan->at, size);
+
+    for (; i + 1 < size; i = next_control(data, i + 2, size)) {
+        if (data[i] != '\r' || data[i + 1] != '\n')
+            return AIO__SCAN_BAD;
+        if (i == scan->line && i > 0)
+            return (ptrdiff_t)(i + 2);
+        if (!check_line(data, scan->line, i))
+            return AIO__SCAN_BAD;
+        scan->line = i + 2;
     }
-    scan->at = size;
+    /* A CR at the very end may have its LF yet to come. */
+    if (i < size && data[i] != '\r')
+        return AIO__SCAN_BAD;
+    scan->at = i;
     return AIO__SCAN_MORE;
 }
 
@@ -73,7 +84,7 @@ bool aio__http_check_lines(struct aio__http_lines *lines, const char *data, size
             return false;
         if (byte != '\r' && byte != '\n' && is_control(byte))
             return false;
-        if (lines->last == '\n' && (byte == ' ' || byte == '\t'))
+        if (lines->last == '\n' && (byte == ' ' || byte == '\t' || byte == ':'))
             return false;
         lines->last = byte;
     }

@@ -246,14 +246,21 @@ int aio_http_add_header(aio_http_request *request, const char *name, const char 
     return aio__bytes_format(&request->fields, "%s: %s\r\n", name, value);
 }
 
-int aio__http_begin_answer(aio_http_request *request, int status, const char *content_type)
+int aio__http_begin_answer(aio_http_request *request, int status)
 {
     int err = check_open(request);
 
+    if (err == 0 && (status < 200 || status > 599))
+        err = aio_raise(AIO_EVALUE, "not a status of an answer: %d", status);
+    return err;
+}
+
+int aio__http_begin_typed_answer(aio_http_request *request, int status, const char *content_type)
+{
+    int err = aio__http_begin_answer(request, status);
+
     if (err < 0)
         return err;
-    if (status < 200 || status > 599)
-        return aio_raise(AIO_EVALUE, "not a status of an answer: %d", status);
     if (content_type != NULL &&
         (strlen(content_type) >= sizeof(request->type) || !is_value(content_type)))
         return aio_raise(AIO_EVALUE, "not a content type, or longer than 127 bytes");
@@ -263,7 +270,7 @@ int aio__http_begin_answer(aio_http_request *request, int status, const char *co
 int aio_http_respond(aio_http_request *request, int status, const char *content_type,
                      const void *body, size_t size)
 {
-    int err = aio__http_begin_answer(request, status, content_type);
+    int err = aio__http_begin_typed_answer(request, status, content_type);
 
     if (err < 0)
         return err;

@@ -86,8 +86,9 @@ aio_http_request *aio__http_request_new(void);
 /* Make it as new, for the next request; only who holds its last reference may. */
 void aio__http_request_reset(aio_http_request *request);
 
-/* Whether an answer of this kind can begin: 0, AIO_EVALUE, AIO_ERUNTIME. */
-int aio__http_begin_answer(aio_http_request *request, int status, const char *content_type);
+/* Whether an answer can begin, of a content type too (NULL: none): 0, AIO_EVALUE, AIO_ERUNTIME. */
+int aio__http_begin_answer(aio_http_request *request, int status);
+int aio__http_begin_typed_answer(aio_http_request *request, int status, const char *content_type);
 
 /* The answer is what `content` holds, of a kind that was found good. */
 void aio__http_set_answer(aio_http_request *request, int status, const char *content_type);

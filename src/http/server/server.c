@@ -9,6 +9,7 @@
 #include "http/common/status.h"
 #include "http/server/connection.h"
 
+#include <aio/error.h>
 #include <aio/memory.h>
 #include <aio/timeout.h>
 #include <netinet/in.h>
@@ -16,6 +17,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+static const aio_error_class classes[] = {
+    {AIO_HTTP_EABORT, 0, "HTTPException", "an answer is prepared"},
+    {0, 0, NULL, NULL},
+};
 
 static const double LAST_GRACE = 1.0; /* seconds for handlers that were cancelled to end */
 
@@ -54,26 +60,17 @@ void aio__http_server_lost(struct aio__http_connection *conn)
 static aio_protocol *make_protocol(void *arg)
 {
     aio_http_server *server = arg;
-    aio_tls_options options = AIO_TLS_OPTIONS_INIT;
-    aio_protocol *inner;
-    aio_protocol *outer;
+    aio_protocol *protocol;
 
     if (server->stats.connections >= server->options.max_connections) {
         server->stats.refused++;
         (void)aio_raise(AIO_ERUNTIME, "too many connections");
         return NULL;
     }
-    inner = aio__http_connection_new(server);
-    if (inner == NULL)
-        return NULL;
-    server->stats.accepted++;
-    if (server->options.tls == NULL)
-        return inner;
-    options.handshake_timeout = server->options.head_timeout;
-    outer = aio_tls_protocol_new(server->loop, inner, server->options.tls, &options);
-    if (outer == NULL)
-        inner->ops->release(inner);
-    return outer;
+    protocol = aio__http_connection_new(server);
+    if (protocol != NULL)
+        server->stats.accepted++;
+    return protocol;
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -224,6 +221,9 @@ static int listen_on(aio_http_server *server)
     listening.sock = options->sock;
     listening.backlog = options->backlog;
     listening.reuse_port = options->reuse_port;
+    listening.ssl = options->tls;
+    if (options->tls != NULL && options->head_timeout != AIO_FOREVER)
+        listening.ssl_handshake_timeout = options->head_timeout;
     return aio_loop_create_server(server->loop, make_protocol, server, &listening,
                                   &server->listener);
 }
@@ -244,6 +244,7 @@ int aio_http_server_start(aio_http_handler_fn handler, void *arg,
         return aio_raise(AIO_EVALUE, "a time or rate is not above 0");
     if (aio_current_task(NULL) == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can start a server");
+    (void)aio_error_register(classes); /* without it the code has a plainer name */
     server = server_new(handler, arg, &filled);
     if (server == NULL)
         return AIO_ENOMEM;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * error.c - what libcurl's codes mean to us
+ */
+#include "http/client/client.h"
+
+#include <aio/dns.h>
+#include <aio/error.h>
+#include <errno.h>
+
+/* Why the system refused, if it was the system. */
+static int system_code(const aio_http_response *response, int otherwise)
+{
+    long number = 0;
+
+    (void)curl_easy_getinfo(response->easy, CURLINFO_OS_ERRNO, &number);
+    return number > 0 ? -(int)number : otherwise;
+}
+
+/* The connection was lost, or the server broke off, or the proxy said no. */
+static int lost_code(const aio_http_response *response)
+{
+    long of_proxy = 0;
+
+    (void)curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &of_proxy);
+    if (!response->connected && of_proxy >= 300)
+        return AIO_HTTP_EPROXY;
+    return response->head_is_done ? AIO_HTTP_EPAYLOAD : system_code(response, -ECONNRESET);
+}
+
+int aio__httpc_code_of(CURLcode result, const aio_http_response *response)
+{
+    switch (result) {
+    case CURLE_OK: return 0;
+    case CURLE_OUT_OF_MEMORY: return AIO_ENOMEM;
+    case CURLE_URL_MALFORMAT: return AIO_EVALUE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return AIO_EAI_NONAME;
+    case CURLE_COULDNT_CONNECT: return system_code(response, -ECONNREFUSED);
+    case CURLE_OPERATION_TIMEDOUT: return AIO_ETIMEDOUT;
+    case CURLE_PEER_FAILED_VERIFICATION: return AIO_ESSLCERT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT: return AIO_ESSL;
+    case CURLE_PROXY: return AIO_HTTP_EPROXY;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_RECV_ERROR: return lost_code(response);
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM: return response->head_is_done ? AIO_HTTP_EPAYLOAD : AIO_HTTP_EPROTOCOL;
+    default: return AIO_HTTP_EPROTOCOL;
+    }
+}
+
+int aio__httpc_transfer_raise(const aio_http_response *response)
+{
+    int code = response->code;
+    const char *why = response->why != NULL     ? response->why
+                      : response->error[0] != 0 ? response->error
+                                                : aio_strerror(code);
+
+    if (code == AIO_ENOMEM || code == AIO_ECANCELLED)
+        return code;
+    if (!response->connected && aio_error_is(code, AIO_EOS) && code != AIO_ETIMEDOUT)
+        return aio_raise(code, "Cannot connect to host %s [%s]", response->url.origin, why);
+    if (code == -ECONNRESET)
+        return aio_raise(code, "Server disconnected: %s", response->url.shown);
+    return aio_raise(code, "%s: %s", why, response->url.shown);
+}

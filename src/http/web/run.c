@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - an application served from start to end, as uvicorn does it
+ *
+ * Thread: the loop's.
+ */
+#include "http/web/web.h"
+
+#include <aio/runner.h>
+#include <aio/signal.h>
+#include <aio/task.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What serving knows; it outlives its signal handlers. */
+struct serving {
+    aio_web *app;
+    aio_web_options options;
+    aio_loop *loop;
+    aio_http_server *server;
+    aio_future *stop; /* finished by a signal */
+    aio_task *task;   /* ours, for the second signal */
+};
+
+static void say(const struct serving *serving, const char *format, ...) AIO_PRINTF(2, 3);
+
+static void say(const struct serving *serving, const char *format, ...)
+{
+    va_list args;
+
+    if (serving->options.quiet)
+        return;
+    va_start(args, format);
+    (void)fputs("INFO:     ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+}
+
+static int run_hooks(aio_web *app, const struct aio__web_hooks *hooks)
+{
+    int err = 0;
+
+    for (size_t i = 0; err == 0 && i < hooks->count; i++)
+        err = hooks->all[i].fn(app, hooks->all[i].arg);
+    return err;
+}
+
+/* --- signals ---------------------------------------------------------------------------- */
+
+static int on_signal(void *arg)
+{
+    struct serving *serving = arg;
+
+    if (aio_future_done(serving->stop))
+        (void)aio_task_cancel(serving->task, "a second signal");
+    else
+        (void)aio_future_set_result(serving->stop, NULL);
+    return 0;
+}
+
+/* In another thread than the main one there are no signals, and nothing is wrong with that. */
+static int take_signals(struct serving *serving)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+
+    for (size_t i = 0; i < 2; i++) {
+        int err = aio_loop_add_signal_handler(serving->loop, signals[i], on_signal, serving);
+
+        if (err < 0 && err != AIO_ERUNTIME)
+            return err;
+    }
+    return 0;
+}
+
+static void leave_signals(struct serving *serving)
+{
+    (void)aio_loop_remove_signal_handler(serving->loop, SIGINT);
+    (void)aio_loop_remove_signal_handler(serving->loop, SIGTERM);
+}
+
+/* --- serving ---------------------------------------------------------------------------- */
+
+/* From listening to the last answer. */
+static int serve_requests(struct serving *serving)
+{
+    const aio_http_server_options *options = &serving->options.http;
+    int err = aio_http_server_start(aio_web_handle, serving->app, options, &serving->server);
+    int stopped;
+
+    if (err < 0)
+        return err;
+    say(serving, "%s running on http%s://%s:%d (Press CTRL+C to quit)",
+        serving->options.name == NULL ? "aioc" : serving->options.name,
+        options->tls == NULL ? "" : "s", options->host, aio_http_server_port(serving->server));
+    err = aio_await(serving->stop, NULL);
+    say(serving, "Shutting down");
+    stopped = aio_http_server_stop(serving->server);
+    aio_http_server_unref(serving->server);
+    return err < 0 || stopped == AIO_ETIMEDOUT ? err : stopped;
+}
+
+static int serve(struct serving *serving)
+{
+    int err;
+    int ended;
+
+    say(serving, "Started server process [%d]", (int)getpid());
+    say(serving, "Waiting for application startup.");
+    err = run_hooks(serving->app, &serving->app->startup);
+    if (err < 0)
+        return err;
+    say(serving, "Application startup complete.");
+    err = serve_requests(serving);
+    say(serving, "Waiting for application shutdown.");
+    ended = run_hooks(serving->app, &serving->app->shutdown);
+    say(serving, "Application shutdown complete.");
+    say(serving, "Finished server process [%d]", (int)getpid());
+    return err < 0 ? err : ended;
+}
+
+int aio_web_serve(aio_web *app, const aio_web_options *options)
+{
+    struct serving serving = {.app = app, .options = AIO_WEB_OPTIONS_INIT};
+    int err;
+
+    if (options != NULL)
+        serving.options = *options;
+    if (app == NULL || serving.options.size != sizeof(serving.options))
+        return aio_raise(AIO_EVALUE, "no application, or options of another size");
+    serving.loop = aio_get_running_loop();
+    serving.task = aio_current_task(NULL);
+    if (serving.task == NULL)
+        return aio_raise(AIO_ENOTASK, "only a task can serve an application");
+    if (serving.options.http.host == NULL)
+        serving.options.http.host = "127.0.0.1";
+    if (serving.options.http.port == 0)
+        serving.options.http.port = 8000;
+    else if (serving.options.http.port < 0)
+        serving.options.http.port = 0;
+    if (serving.options.http.access == NULL && !serving.options.quiet)
+        serving.options.http.access = aio_http_access_log;
+    serving.stop = aio_future_new(NULL);
+    if (serving.stop == NULL)
+        return AIO_ENOMEM;
+    (void)aio_web_ref(app);
+    err = take_signals(&serving);
+    if (err == 0)
+        err = serve(&serving);
+    leave_signals(&serving);
+    aio_web_unref(app);
+    aio_future_unref(serving.stop);
+    return err;
+}
+
+/* --- as main() -------------------------------------------------------------------------- */
+
+struct running {
+    aio_web *app;
+    const aio_web_options *options;
+};
+
+static int run(void *arg, void **ret_result)
+{
+    const struct running *running = arg;
+
+    return aio_web_serve(running->app, running->options);
+}
+
+int aio_web_run(aio_web *app, const aio_web_options *options)
+{
+    struct running running = {app, options};
+    aio_runner_options runner_options = AIO_RUNNER_OPTIONS_INIT;
+    aio_runner *runner;
+    aio_exception *error;
+    char text[2000];
+    int err;
+
+    runner_options.ignore_sigint = true; /* it is served by our own handler */
+    runner = aio_runner_new(&runner_options);
+    err = runner == NULL ? AIO_ENOMEM : aio_runner_run(runner, run, &running, NULL, NULL);
+    aio_runner_free(runner);
+    if (err == 0)
+        return EXIT_SUCCESS;
+    error = aio_error_catch(err);
+    (void)aio_exception_format(error, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+    aio_exception_unref(error);
+    return EXIT_FAILURE;
+}

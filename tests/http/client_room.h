@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_room.h - for tests of the HTTP client: requests to the services, in a room
+ */
+#ifndef TESTS_HTTP_CLIENT_ROOM_H
+#define TESTS_HTTP_CLIENT_ROOM_H
+
+#include "support/allocation.h"
+#include "support/room.h"
+#include "support/services.h"
+
+#include <aio/http_client.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The URL of a path of a service: "SERVICE_ORIGIN". The buffer is the next of a few. */
+static inline const char *url_of(const char *name, const char *path)
+{
+    static char buffers[8][300];
+    static unsigned next;
+    char *buffer = buffers[next++ % COUNT_OF(buffers)];
+
+    (void)snprintf(buffer, sizeof(buffers[0]), "%s%s", service(name), path);
+    return buffer;
+}
+
+/* Of the origin. */
+static inline const char *at(const char *path)
+{
+    return url_of("SERVICE_ORIGIN", path);
+}
+
+/* Ask, and read the body as text, which is the caller's to free. */
+static inline int fetch(aio_http_session *session, const char *method, const char *url,
+                        const aio_http_request_options *options, int *ret_status, char **ret_text)
+{
+    AIO_AUTO(aio_http_response) response = NULL;
+    const char *text = NULL;
+    int err = aio_http_session_request(session, method, url, options, &response);
+
+    if (err == 0)
+        err = aio_http_response_text(response, &text);
+    if (err < 0)
+        return err;
+    if (ret_status != NULL)
+        *ret_status = aio_http_response_status_code(response);
+    if (ret_text != NULL) {
+        *ret_text = strdup(text);
+        if (*ret_text == NULL)
+            return AIO_ENOMEM;
+    }
+    return 0;
+}
+
+/* What /echo says of a request; Jansson's, the caller's. */
+static inline int echo(aio_http_session *session, const char *method, const char *path,
+                       const aio_http_request_options *options, json_t **ret_said)
+{
+    AIO_AUTO(aio_http_response) response = NULL;
+    int err = aio_http_session_request(session, method, at(path), options, &response);
+
+    return err < 0 ? err : aio_http_response_json(response, ret_said);
+}
+
+/* A member of it, or a header. */
+static inline const char *said_of(const json_t *said, const char *name)
+{
+    const char *text = json_string_value(json_object_get(said, name));
+
+    if (text == NULL)
+        text = json_string_value(json_object_get(json_object_get(said, "headers"), name));
+    return text == NULL ? "" : text;
+}
+
+#endif
