@@ -92,12 +92,9 @@ typedef struct aio_mysql_value {
         uint64_t unsigned_integer;
         double number;
         aio_mysql_time time;
-        struct {
-            const char
-                *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
-            size_t size;
-        };
+        const char *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
     };
+    size_t size; /**< bytes of the text */
 } aio_mysql_value;
 
 /** NULL. */
