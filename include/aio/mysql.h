@@ -295,7 +295,8 @@ typedef enum aio_mysql_cursor_flags {
                                 is executed again is not prepared again */
 } aio_mysql_cursor_flags;
 
-/** A column of a result. The texts are borrowed from the cursor until the next statement. */
+/** A column of a result. The texts are borrowed from the cursor until the next statement. Those of a
+ *  prepared statement are as they were when it was prepared, should its table have changed. */
 typedef struct aio_mysql_column {
     const char *name;
     const char *table; /**< "" for an expression */
