@@ -9,6 +9,7 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,12 @@ static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
 /* "https://host:port", from the text, the host and the port. */
 static int make_origin(struct aio__httpc_url *url)
 {
-    size_t scheme = strcspn(url->text, ":");
-    size_t size = scheme + strlen(url->host) + sizeof("://:65535");
+    size_t scheme;
+    size_t size;
 
+    assert(url->text != NULL && url->host != NULL);
+    scheme = strcspn(url->text, ":");
+    size = scheme + strlen(url->host) + sizeof("://:65535");
     url->origin = aio_malloc(size);
     if (url->origin == NULL)
         return AIO_ENOMEM;
@@ -180,6 +184,7 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     err = why == CURLUE_OK ? add_params(parsed, params, param_count) : bad_url(why);
     if (err == 0)
         err = take_apart(parsed, text, &found);
+    assert(err < 0 || found.text != NULL);
     if (err == 0 && !is_absolute(found.text))
         err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %.*s",
                         (int)strcspn(found.text, ":"), found.text);
