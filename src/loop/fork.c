@@ -10,6 +10,7 @@
  */
 #include "loop/loop_internal.h"
 
+#include <aio/error.h>
 #include <pthread.h>
 
 static unsigned generation;
@@ -47,4 +48,11 @@ void aio__loop_note_process(aio_loop *loop)
 bool aio__loop_is_from_before_fork(const aio_loop *loop)
 {
     return loop->generation != generation;
+}
+
+int aio__loop_check_process(const aio_loop *loop)
+{
+    if (!aio__loop_is_from_before_fork(loop))
+        return 0;
+    return aio_raise(AIO_ERUNTIME, "This event loop was made before fork(), in the parent");
 }

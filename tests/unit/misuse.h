@@ -486,6 +486,21 @@ CODE(aio_pool_wait_closed, NULL)
 ANSWER(true, aio_pool_is_closed, NULL)
 CODE(aio_pool_get_stats, NULL, NULL)
 
+/* portal.h */
+FAILS(aio_portal_new, &unsized.runner)
+NOTHING(aio_portal_free, NULL)
+ANSWER(NULL, aio_portal_get_loop, NULL)
+CODE(aio_portal_call, NULL, NULL, NULL, NULL)
+CODE(aio_portal_call, NULL, coroutine, NULL, NULL)
+CODE(aio_portal_call, stopped_portal, coroutine, NULL, NULL)
+CODE(aio_portal_call_at, here, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon, stopped_portal, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon_at, here, NULL, NULL, NULL, NULL)
+CODE(aio_portal_stop, NULL, false)
+ANSWER(0, aio_portal_stop, stopped_portal, true)
+
 /* process_pool.h: this program is no worker */
 NOTHING(aio_process_worker_main, 0, NULL)
 /* process_pool.h */
