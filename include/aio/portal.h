@@ -58,7 +58,8 @@ AIO_API aio_loop *aio_portal_get_loop(aio_portal *portal);
  *                        aio_portal_start_task_soon(). Written on success only. May be NULL.
  * @return 0, the error @p fn ended with, whose object can be caught, or a negative code:
  *   AIO_ECANCELLED  it was cancelled, as by aio_portal_stop()
- *   AIO_ECLOSED     the portal is stopped, or about to be
+ *   AIO_ECLOSED     the portal is stopped, or about to be, or has ended by itself: see
+ *                   aio_portal_stop()
  *   AIO_ERUNTIME    this is the portal's own thread, which it would wait for, or another process
  *   AIO_EVALUE (no function or no portal), AIO_ENOMEM
  * Suspends: no (it blocks the thread).
@@ -98,7 +99,7 @@ AIO_API aio_concurrent_future *aio_portal_start_task_soon_at(aio_site site, aio_
  *
  * @param cancel  Cancel the calls instead; also those that another thread is letting end.
  * @return 0, also if it was stopped before; the code that has ended the loop before its time, as
- *         AIO_ESYSTEMEXIT out of a task; AIO_EVALUE for NULL; AIO_ERUNTIME in the portal's own
+ *         AIO_ESYSTEMEXIT out of a task, or AIO_ENOMEM; AIO_EVALUE for NULL; AIO_ERUNTIME in the portal's own
  *         thread, and in a child after fork().
  * Suspends: no (it blocks the thread).
  * asyncio: none (anyio BlockingPortal.stop())                    Since: 0.1

@@ -435,7 +435,10 @@ static void use_one(void *arg)
     if (portal == NULL)
         return;
     err = aio_portal_call(portal, add_one, (void *)1, &value);
-    assert_true(err == 0 ? value == (void *)2 : err == AIO_ENOMEM || err == AIO_ECANCELLED);
+    /* Where it is the portal itself that runs short, it ends, and what it had to do with it. */
+    assert_true(err == 0 || err == AIO_ENOMEM || err == AIO_ECANCELLED || err == AIO_ECLOSED ||
+                err == AIO_EGENERATOREXIT);
+    assert_ptr_equal(value, err == 0 ? (void *)2 : NULL);
     err = aio_portal_stop(portal, false);
     assert_true(err == 0 || err == AIO_ENOMEM);
     aio_portal_free(portal);
