@@ -13,13 +13,13 @@
 #include <aio/error.h>
 #include <pthread.h>
 
-static unsigned generation;
+unsigned aio__forks;
 
 static void in_child(void)
 {
     struct aio__thread *thread = aio__thread();
 
-    generation++;
+    aio__forks++;
     aio__signals_in_child();
     thread->running = NULL;
     thread->event_loop = NULL;
@@ -37,17 +37,12 @@ unsigned aio__process_generation(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     (void)pthread_once(&once, watch_forks);
-    return generation;
+    return aio__forks;
 }
 
 void aio__loop_note_process(aio_loop *loop)
 {
     loop->generation = aio__process_generation();
-}
-
-bool aio__loop_is_from_before_fork(const aio_loop *loop)
-{
-    return loop->generation != generation;
 }
 
 int aio__loop_check_process(const aio_loop *loop)

@@ -324,7 +324,11 @@ void aio__loop_job_ends(aio_loop *loop);
 /* fork.c */
 unsigned aio__process_generation(void); /* how many forks lie between us and the first of us */
 void aio__loop_note_process(aio_loop *loop);
-bool aio__loop_is_from_before_fork(const aio_loop *loop);
+extern AIO__HIDDEN unsigned aio__forks; /* the same number, without its first asking */
+static inline bool aio__loop_is_from_before_fork(const aio_loop *loop)
+{
+    return loop->generation != aio__forks;
+}
 int aio__loop_check_process(const aio_loop *loop); /* 0, or AIO_ERUNTIME raised for such a one */
 
 /* clock.c */

@@ -220,7 +220,9 @@ def frames_of(fiber):
         while frame is not None and frame.is_valid():
             name = frame.name()
             if frame.function() is None and (name or '').endswith('context_entry'):
-                break  # where a fiber begins
+                break  # where a fiber begins, in assembly
+            if frame.pc() == 0:
+                break  # and otherwise: it has no caller
             where = frame.find_sal()
             yield (name or f'0x{frame.pc():x}',
                    where.symtab.filename if where.symtab else None, where.line)
