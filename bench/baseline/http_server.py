@@ -1,6 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What build/bench/http_server does, by FastAPI on uvicorn with uvloop and httptools: PORT"""
+"""What build/bench/http_server does, by FastAPI on uvicorn with uvloop and httptools.
+
+usage: http_server.py [--bare] PORT
+
+--bare: without FastAPI, by what uvicorn calls.
+"""
+import json
 import sys
 
 import fastapi
@@ -19,5 +25,16 @@ async def ready():
     print('READY', flush=True)
 
 
-uvicorn.run(app, host='127.0.0.1', port=int(sys.argv[1]), loop='uvloop', http='httptools',
-            access_log=False, log_level='error', backlog=4096)
+async def bare(scope, receive, send):
+    if scope['type'] == 'lifespan':
+        await app(scope, receive, send)
+        return
+    body = json.dumps({'message': 'Hello, World!'}, separators=(',', ':')).encode()
+    await send({'type': 'http.response.start', 'status': 200,
+                'headers': [(b'content-type', b'application/json'),
+                            (b'content-length', str(len(body)).encode())]})
+    await send({'type': 'http.response.body', 'body': body})
+
+
+uvicorn.run(bare if '--bare' in sys.argv else app, host='127.0.0.1', port=int(sys.argv[-1]),
+            loop='uvloop', http='httptools', access_log=False, log_level='error', backlog=4096)

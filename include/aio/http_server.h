@@ -65,7 +65,7 @@ typedef void (*aio_http_access_fn)(const aio_http_access *access, void *arg);
 /**
  * A ready-made one: a line on a FILE (@p file; NULL: standard output) in uvicorn's form,
  *     INFO:     127.0.0.1:40000 - "GET /red HTTP/1.1" 200 OK
- * What is not printable in a target is escaped.                  Since: 0.1
+ * Targets have no control characters. The FILE's own buffer is not flushed.   Since: 0.1
  */
 AIO_API void aio_http_access_log(const aio_http_access *access, void *file);
 

@@ -92,12 +92,9 @@ typedef struct aio_mysql_value {
         uint64_t unsigned_integer;
         double number;
         aio_mysql_time time;
-        struct {
-            const char
-                *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
-            size_t size;
-        };
+        const char *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
     };
+    size_t size; /**< bytes of the text */
 } aio_mysql_value;
 
 /** NULL. */
@@ -295,7 +292,8 @@ typedef enum aio_mysql_cursor_flags {
                                 is executed again is not prepared again */
 } aio_mysql_cursor_flags;
 
-/** A column of a result. The texts are borrowed from the cursor until the next statement. */
+/** A column of a result. The texts are borrowed from the cursor until the next statement. Those of a
+ *  prepared statement are as they were when it was prepared, should its table have changed. */
 typedef struct aio_mysql_column {
     const char *name;
     const char *table; /**< "" for an expression */

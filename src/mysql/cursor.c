@@ -156,7 +156,6 @@ static int reset(aio_mysql_cursor *cursor)
     cursor->next = 0;
     cursor->has_result = false;
     cursor->ended = true;
-    cursor->column_count = 0;
     cursor->rowcount = -1;
     cursor->lastrowid = 0;
     cursor->warnings = 0;

@@ -11,6 +11,7 @@
 
 #include <aio/memory.h>
 #include <assert.h>
+#include <errmsg.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,6 +26,10 @@ struct cell {
     my_bool is_null;
     my_bool error;
     aio_mysql_type type;
+    /* what the column was when it was bound */
+    enum enum_field_types field_type;
+    unsigned flags;
+    unsigned charset;
 };
 
 struct aio__mysql_bound {
@@ -225,6 +230,9 @@ static void bind_cell(MYSQL_BIND *bind, struct cell *cell, const MYSQL_FIELD *fi
 {
     *bind = (MYSQL_BIND){.length = &cell->size, .is_null = &cell->is_null, .error = &cell->error};
     bind->buffer = &cell->integer;
+    cell->field_type = field->type;
+    cell->flags = field->flags;
+    cell->charset = field->charsetnr;
     cell->type = aio__mysql_type_of(field);
     switch (cell->type) {
     case AIO_MYSQL_INT:
@@ -243,6 +251,18 @@ static void bind_cell(MYSQL_BIND *bind, struct cell *cell, const MYSQL_FIELD *fi
         break;
     default: bind->buffer_type = MYSQL_TYPE_BLOB; /* its size alone */
     }
+}
+
+/* Whether the cells are for these columns: a table may have changed since the last execution. */
+static bool are_bound(const struct aio__mysql_bound *bound, const MYSQL_FIELD *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bound->cells[i].field_type != fields[i].type ||
+            bound->cells[i].flags != fields[i].flags ||
+            bound->cells[i].charset != fields[i].charsetnr)
+            return false;
+    }
+    return true;
 }
 
 static int bind_cells(aio_mysql_cursor *cursor)
@@ -264,6 +284,8 @@ static int bind_cells(aio_mysql_cursor *cursor)
         bound->results = results;
         bound->cells = cells;
         bound->cell_count = count;
+    } else if (are_bound(bound, cursor->fields, count)) {
+        return 0;
     }
     for (size_t i = 0; i < count; i++)
         bind_cell(&bound->results[i], &bound->cells[i], &cursor->fields[i]);
@@ -362,9 +384,17 @@ static int run(aio_mysql_cursor *cursor)
     int failed = 0;
     int status = mysql_stmt_execute_start(&failed, cursor->stmt);
 
+    int err = 0;
+
     while (status != 0)
         status = mysql_stmt_execute_cont(&failed, cursor->stmt, aio__mysql_wait(conn, status));
-    return failed ? aio__mysql_raise_stmt(cursor->stmt) : 0;
+    if (!failed)
+        return 0;
+    err = aio__mysql_raise_stmt(cursor->stmt);
+    if (mysql_stmt_errno(cursor->stmt) == CR_NEW_STMT_METADATA)
+        aio__mysql_close_prepared(
+            cursor); /* of a table with other columns now: to be prepared anew */
+    return err;
 }
 
 static int store(aio_mysql_cursor *cursor)

@@ -11,6 +11,23 @@
 
 /* --- columns -------------------------------------------------------------------------------------------- */
 
+/* A statement that is executed again has the columns it had. */
+static bool are_noted(const aio_mysql_cursor *cursor, const MYSQL_FIELD *fields, size_t count)
+{
+    if (cursor->columns == NULL || cursor->column_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const aio_mysql_column *column = &cursor->columns[i];
+
+        if (column->type != (int)fields[i].type || column->flags != fields[i].flags ||
+            column->decimals != fields[i].decimals || column->length != fields[i].length ||
+            strcmp(column->name, fields[i].name) != 0 ||
+            strcmp(column->table, fields[i].table) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* The columns, and behind them their names, in one piece of memory. */
 int aio__mysql_note_columns(aio_mysql_cursor *cursor, const MYSQL_FIELD *fields, size_t count)
 {
@@ -18,6 +35,8 @@ int aio__mysql_note_columns(aio_mysql_cursor *cursor, const MYSQL_FIELD *fields,
     aio_mysql_column *columns;
     char *text;
 
+    if (are_noted(cursor, fields, count))
+        return 0;
     for (size_t i = 0; i < count; i++)
         size += strlen(fields[i].name) + strlen(fields[i].table) + 2;
     columns = aio_malloc(size);

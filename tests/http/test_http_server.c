@@ -531,6 +531,30 @@ static void a_server_that_stops_cancels_handlers_that_hang(void **state)
     room_run(stop_what_hangs);
 }
 
+static int stop_before_the_body(void *arg, void **ret_result)
+{
+    aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
+    aio_http_server *server = NULL;
+    struct peer peer;
+
+    options.body_timeout = AIO_FOREVER;
+    options.shutdown_timeout = 10;
+    TRY(site_start(answer_request, arg, &options, &server));
+    TRY(peer_open(&peer, server));
+    TRY(peer_say(&peer, "POST /y HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"));
+    TRY(peer_hear(&peer, &answer));
+    CHECK(answer.status == 200);
+    TRY(site_stop(server)); /* and not AIO_ETIMEDOUT */
+    CHECK(peer_hear_end(&peer) == 0);
+    peer_close(&peer);
+    return 0;
+}
+
+static void a_server_that_stops_waits_for_no_body_that_is_answered(void **state)
+{
+    room_run(stop_before_the_body);
+}
+
 static int share_a_port(void *arg, void **ret_result)
 {
     aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
@@ -632,6 +656,7 @@ int main(void)
         cmocka_unit_test(a_client_that_goes_away_cancels_the_handler),
         cmocka_unit_test(a_server_that_stops_answers_what_it_has_begun),
         cmocka_unit_test(a_server_that_stops_cancels_handlers_that_hang),
+        cmocka_unit_test(a_server_that_stops_waits_for_no_body_that_is_answered),
         cmocka_unit_test(servers_share_a_port),
         cmocka_unit_test(options_that_make_no_sense_are_refused),
         cmocka_unit_test(a_server_survives_every_shortage_of_memory),

@@ -217,6 +217,28 @@ static int values_go_and_come_back_the_same(void *arg, void **ret_result)
 }
 TEST_OF(values_go_and_come_back_the_same)
 
+/* A prepared statement whose table has changed gives what it has become. */
+static int table_that_changes_is_noticed(void *arg, void **ret_result)
+{
+    struct pair pair;
+    char text[100];
+
+    TRY(open_pair(&pair, NULL));
+    TRY(aio_mysql_execute(pair.text, "CREATE OR REPLACE TABLE changing (a INT)", NULL, 0));
+    TRY(aio_mysql_execute(pair.text, "INSERT INTO changing VALUES (1)", NULL, 0));
+    TRY(check_both(&pair, "SELECT * FROM changing", "((1,),)"));
+    TRY(aio_mysql_execute(pair.text, "ALTER TABLE changing CHANGE a b VARCHAR(10)", NULL, 0));
+    TRY(aio_mysql_execute(pair.prepared, "SELECT * FROM changing", NULL, 0));
+    TRY(print_rows(pair.prepared, text, sizeof(text)));
+    CHECK_TEXT(text, "(('1',),)");
+    TRY(aio_mysql_execute(pair.text, "ALTER TABLE changing ADD c INT DEFAULT 7", NULL, 0));
+    CHECK_CODE(aio_mysql_execute(pair.prepared, "SELECT * FROM changing", NULL, 0),
+               AIO_MYSQL_EOPERATIONAL); /* libmariadb has no place for the second column */
+    TRY(check_both(&pair, "SELECT * FROM changing", "(('1', 7),)"));
+    return close_pair(&pair);
+}
+TEST_OF(table_that_changes_is_noticed)
+
 /* What a value contains never becomes part of the statement. */
 static int check_injections(struct pair *pair)
 {
@@ -348,6 +370,7 @@ int main(void)
         TEST(numbers_print_as_pythons_do),
         TEST(dates_print_as_pythons_do),
         TEST(values_go_and_come_back_the_same),
+        TEST(table_that_changes_is_noticed),
         TEST(values_are_never_part_of_the_statement),
         TEST(value_that_cannot_be_written_is_refused),
         TEST(locale_does_not_matter),

@@ -719,6 +719,10 @@ CODE(aio_timeout_reschedule, NULL, 0.0)
 NO_NUMBER(aio_timeout_when, NULL)
 ANSWER(false, aio_timeout_expired, NULL)
 
+/* type.h: no text is an empty one */
+ANSWER(2, aio_repr_text, NULL, 0, NULL, 0)
+ANSWER(3, aio_repr_bytes, NULL, 0, NULL, 0)
+
 /* wait.h */
 CODE(aio_wait, NULL, 0, 0.0, AIO_ALL_COMPLETED, NULL)
 CODE(aio_wait, NULL, 1, 0.0, AIO_ALL_COMPLETED, NULL)

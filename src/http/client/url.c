@@ -50,34 +50,6 @@ static int take_part(CURLU *parsed, CURLUPart part, unsigned flags, char **ret_t
     return *ret_text == NULL ? AIO_ENOMEM : 0;
 }
 
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
-
-/* The host as it goes to a resolver. Where libcurl cannot make punycode, the name as it is. */
-static int take_host(CURLU *parsed, char **ret_host)
-{
-    int err = take_part(parsed, CURLUPART_HOST, 0, ret_host);
-
-#ifdef CURLU_PUNYCODE
-    if (err == 0 && !is_ascii(*ret_host)) {
-        char *text = NULL;
-
-        if (curl_url_get(parsed, CURLUPART_HOST, &text, CURLU_PUNYCODE) != CURLUE_OK)
-            return 0;
-        aio_free(*ret_host);
-        *ret_host = aio_strdup(text);
-        curl_free(text);
-        err = *ret_host == NULL ? AIO_ENOMEM : 0;
-    }
-#endif
-    return err;
-}
-
 static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
 {
     int err = take_part(parsed, CURLUPART_USER, CURLU_URLDECODE, &url->user);
@@ -137,7 +109,7 @@ static int take_apart(CURLU *parsed, const char *given, struct aio__httpc_url *u
     if (err == 0)
         err = take_part(parsed, CURLUPART_URL, 0, &url->text);
     if (err == 0)
-        err = take_host(parsed, &url->host);
+        err = take_part(parsed, CURLUPART_HOST, 0, &url->host);
     if (err == 0)
         err = take_port(parsed, url);
     if (err == 0)
