@@ -486,6 +486,21 @@ CODE(aio_pool_wait_closed, NULL)
 ANSWER(true, aio_pool_is_closed, NULL)
 CODE(aio_pool_get_stats, NULL, NULL)
 
+/* portal.h */
+FAILS(aio_portal_new, &unsized.runner)
+NOTHING(aio_portal_free, NULL)
+ANSWER(NULL, aio_portal_get_loop, NULL)
+CODE(aio_portal_call, NULL, NULL, NULL, NULL)
+CODE(aio_portal_call, NULL, coroutine, NULL, NULL)
+CODE(aio_portal_call, stopped_portal, coroutine, NULL, NULL)
+CODE(aio_portal_call_at, here, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon, stopped_portal, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon_at, here, NULL, NULL, NULL, NULL)
+CODE(aio_portal_stop, NULL, false)
+ANSWER(0, aio_portal_stop, stopped_portal, true)
+
 /* process_pool.h: this program is no worker */
 NOTHING(aio_process_worker_main, 0, NULL)
 /* process_pool.h */
@@ -703,6 +718,10 @@ CODE(aio_timeout_exit, NULL, 0)
 CODE(aio_timeout_reschedule, NULL, 0.0)
 NO_NUMBER(aio_timeout_when, NULL)
 ANSWER(false, aio_timeout_expired, NULL)
+
+/* type.h: no text is an empty one */
+ANSWER(2, aio_repr_text, NULL, 0, NULL, 0)
+ANSWER(3, aio_repr_bytes, NULL, 0, NULL, 0)
 
 /* wait.h */
 CODE(aio_wait, NULL, 0, 0.0, AIO_ALL_COMPLETED, NULL)

@@ -24,6 +24,7 @@ static aio_future *done;
 static aio_coroutine *unstarted;
 static aio_coroutine *spent;
 static aio_runner *closed_runner;
+static aio_portal *stopped_portal;
 static aio_concurrent_future *unlinked; /* pending */
 static aio_loop *other;
 static aio_future *foreign; /* pending, of `other` */
@@ -137,6 +138,7 @@ static int set_up(void **state)
     unstarted = aio_coroutine_new(coroutine, NULL, NULL);
     spent = aio_coroutine_new(coroutine, NULL, NULL);
     closed_runner = aio_runner_new(NULL);
+    stopped_portal = aio_portal_new(NULL);
     unlinked = aio_concurrent_future_new();
     other = aio_new_event_loop();
     foreign = aio_future_new(other);
@@ -145,7 +147,8 @@ static int set_up(void **state)
     memset(&out, 0, sizeof(out));
     make_primitives();
     return aio_future_set_result(done, NULL) < 0 || aio_coroutine_close(spent) < 0 ||
-                   aio_runner_close(closed_runner) < 0 || aio_loop_close(closed) < 0 ||
+                   aio_runner_close(closed_runner) < 0 ||
+                   aio_portal_stop(stopped_portal, true) < 0 || aio_loop_close(closed) < 0 ||
                    aio_lock_acquire(held) < 0 || aio_queue_put_nowait(full, NULL) < 0 ||
                    aio_generator_close(ended) < 0 ||
                    aio_executor_shutdown(ended_pool, AIO_FOREVER, false) < 0
@@ -162,6 +165,7 @@ static int tear_down(void **state)
     aio_loop_unref(other);
     aio_concurrent_future_unref(unlinked);
     aio_runner_free(closed_runner);
+    aio_portal_free(stopped_portal);
     aio_future_unref(spent);
     (void)aio_coroutine_close(unstarted);
     aio_future_unref(unstarted);
