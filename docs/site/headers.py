@@ -163,7 +163,8 @@ def main():
     for number in range(len(re.findall(r'^enum\s*\{', text, re.M))):  # Doxygen's names collide
         name = f'unnamed_{number + 1}_in_{pathlib.Path(sys.argv[1]).stem}_h'
         text = re.sub(r'^enum\s*\{', f'enum {name} {{', text, count=1, flags=re.M)
-    text = re.sub(r'^typedef ((struct|enum) (\w+)\s*\{[^{}]*\}) \3;', r'\1;', text, flags=re.M)
+    text = re.sub(r'^typedef ((struct|enum) (\w+)\s*\{.*?\}) \3;', r'\1;', text,
+                  flags=re.M | re.S)
     sys.stdout.write(text)
 
 

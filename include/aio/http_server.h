@@ -197,9 +197,9 @@ AIO_API void *aio_http_request_alloc(aio_http_request *request, size_t size);
  *
  * @param[out] buffer  Gets at most @p size bytes, at least 1 unless the body has ended.
  * @return How many bytes; 0: the body has ended; or a negative code:
- *   -ECONNRESET    the client is gone
- *   AIO_HTTP_EABORT      it is no proper body, too large or too slow: the answer to it is prepared
- *   AIO_ERUNTIME   another task reads it
+ *   -ECONNRESET      the client is gone
+ *   AIO_HTTP_EABORT  it is no proper body, too large or too slow: the answer to it is prepared
+ *   AIO_ERUNTIME     another task reads it, or it was read as a whole
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM, AIO_EVALUE
  * Suspends: while nothing has come.   Cancellation point: then.   Since: 0.1
  */

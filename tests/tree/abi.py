@@ -40,7 +40,7 @@ def update(version, path, library):
     for symbol in exported(library):
         symbols.setdefault(symbol, version)
     lines = [f'{soname(library)} {path.stem} #MINVER#',
-             f'* Build-Depends-Package: {path.stem[:-1]}-dev',
+             '* Build-Depends-Package: libaioc-dev',
              *(f' {symbol} {since}' for symbol, since in sorted(symbols.items()))]
     path.write_text('\n'.join([*lines, '']), encoding='utf-8')
 

@@ -8,6 +8,7 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ int aio_http_session_set_cookie(aio_http_session *session, const char *url, cons
         err = aio__httpc_url_read(&parsed, session->base.text, url, NULL, 0);
     if (err < 0)
         goto done;
+    assert(parsed.host != NULL);
     /* domain, with subdomains, path, only by TLS, end (1: past, 0: with the session), name, value */
     room = strlen(parsed.host) + strlen(name) + (value == NULL ? 0 : strlen(value)) + 40;
     err = aio__bytes_reserve(&line, 1 + room);

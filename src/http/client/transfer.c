@@ -23,8 +23,8 @@
 
 #define VERSION "0.1"
 enum {
-    WHOLE_BODY = 64 * 1024, /* bytes that are sent with the head, if the socket takes them */
-    RECEIVE_SIZE = 64 * 1024
+    WHOLE_BODY = 64 * 1024,  /* bytes that are sent with the head, if the socket takes them */
+    RECEIVE_SIZE = 16 * 1024 /* more costs small responses what it saves large ones */
 };
 
 /* --- limits in time --------------------------------------------------------------------- */
