@@ -314,17 +314,14 @@ static bool is_inside_libuv(void)
 
 static int check_run(const aio_loop *loop)
 {
-    int err;
-
     if (loop == NULL)
         return aio_raise(AIO_ENOLOOP, "no event loop given");
     if (loop->closed || loop->closing)
         return aio_raise(AIO_ECLOSED, "Event loop is closed");
     if (loop->running || loop->dispatching)
         return aio_raise(AIO_ERUNTIME, "This event loop is already running");
-    err = aio__loop_check_process(loop);
-    if (err < 0)
-        return err;
+    if (aio__loop_is_from_before_fork(loop))
+        return aio__loop_check_process(loop);
     if (aio__thread()->running != NULL)
         return aio_raise(AIO_ERUNTIME, "Cannot run the event loop while another loop is running");
     if (loop->in_poll || (!loop->owns_uv && is_inside_libuv()))
