@@ -144,6 +144,8 @@ int aio_stream_reader_feed_data(aio_stream_reader *reader, const void *data, siz
         return aio_raise(AIO_EASSERTION, "feed_data after feed_eof");
     if (size == 0)
         return 0;
+    if (data == NULL)
+        return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", size);
     err = put_in(reader, data, size);
     if (err < 0)
         return err;
@@ -241,6 +243,15 @@ void aio__reader_put_back(aio_stream_reader *reader, struct aio__loan *loan)
 }
 
 /* --- reading, as far as all reads do the same ---------------------------------------------- */
+
+int aio__reader_check(const aio_stream_reader *reader, const void *place)
+{
+    if (reader == NULL)
+        return aio__null_future();
+    if (place == NULL)
+        return aio_raise(AIO_EVALUE, "a place for what is read is needed, not NULL");
+    return 0;
+}
 
 int aio__reader_begin(aio_stream_reader *reader)
 {

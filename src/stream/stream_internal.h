@@ -70,6 +70,9 @@ int aio__reader_lent(aio_stream_reader *reader, size_t size);
  * before. 0, or AIO_ENOMEM: then nothing has changed. */
 int aio__reader_call_loan_in(aio_stream_reader *reader);
 
+/* Whether there is a reader, and a place for what it reads. 0, or a code. */
+int aio__reader_check(const aio_stream_reader *reader, const void *place);
+
 /*
  * Every read begins with this: the error the reader has, raised; and nothing that it holds is in
  * the memory of another caller any more. 0, or a code, AIO_ENOMEM among them.
