@@ -66,7 +66,8 @@ aio_stream_reader *aio_stream_reader_new(aio_loop *loop, size_t limit)
     reader = aio__loop_alloc(loop, sizeof(*reader));
     if (reader == NULL)
         return aio__failed(AIO_ENOMEM);
-    *reader = (aio_stream_reader){.loop = loop, .refs = 1, .limit = limit};
+    *reader = (aio_stream_reader){
+        .loop = loop, .refs = 1, .limit = limit, .lines = {&aio__stream_lines_ops}};
     return reader;
 }
 
@@ -82,6 +83,7 @@ void aio_stream_reader_unref(aio_stream_reader *reader)
     if (reader == NULL || --reader->refs != 0)
         return;
     aio__inbuf_clear(&reader->buffer);
+    aio_bytes_free(&reader->line);
     aio_exception_unref(reader->exception);
     aio_transport_unref(reader->transport);
     aio__loop_free(reader->loop, reader, sizeof(*reader));

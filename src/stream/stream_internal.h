@@ -53,7 +53,11 @@ struct aio_stream_reader {
     struct aio__loan *loan;   /* in the frame of who waits or was woken; may be NULL */
     aio_exception *exception; /* referenced; may be NULL */
     aio_transport *transport; /* referenced; NULL: none, or one that cannot be paused */
+    aio_iterator lines;
+    aio_bytes line; /* the one that lines has given last */
 };
+
+extern const aio_iterator_ops aio__stream_lines_ops;
 
 /* How many bytes the reader holds. */
 static inline size_t aio__reader_size(const aio_stream_reader *reader)
