@@ -110,9 +110,9 @@ static int no_name(void *arg, void **ret_result)
     dns.domains = "";
     TRY(aio_loop_set_dns_options(NULL, &dns));
     CHECK_CODE(aio_http_get(session, "http://nowhere.test/", NULL, &none), AIO_EAI_AGAIN);
-    CHECK_CODE(aio_http_get(session, url_of("SERVICE_ORIGIN", "/redirect-to?http://nowhere.test/"),
-                            NULL, &none),
-               AIO_EAI_AGAIN);
+    CHECK_CODE(
+        aio_http_get(session, url_of("ORIGIN", "/redirect-to?http://nowhere.test/"), NULL, &none),
+        AIO_EAI_AGAIN);
     return 0;
 }
 
@@ -533,7 +533,7 @@ static int ask_with_all(void *arg, void **ret_result)
     source = (struct source){{&source_ops}, .most = 20, .then = AIO_ESTOP};
     call.stream = &source.base;
     (void)snprintf(url, sizeof(url), "http://localhost%s/redirect-to?/echo",
-                   strrchr(service("SERVICE_ORIGIN"), ':'));
+                   strrchr(service_info("ORIGIN"), ':'));
     call.no_redirects = true;
     TRY(aio_http_post(session, url, &call, &response));
     TRY(aio_http_response_read(response, NULL));
