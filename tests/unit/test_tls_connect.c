@@ -980,7 +980,7 @@ static void contexts_serve_several_threads(void **state)
 
 /* --- a lot of it ----------------------------------------------------------------------- */
 
-enum { MUCH = 8 * 1024 * 1024, PIECE = 64 * 1024 };
+enum { MUCH = 256 * 1024 * 1024, PIECE = 64 * 1024 };
 
 static int send_much(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
@@ -1027,7 +1027,7 @@ static int receive_much(void *arg, void **ret_result)
         same = memcmp(piece.data, expected, PIECE) == 0;
         aio_bytes_free(&piece);
         CHECK(same);
-        if (got % (MUCH / 8) == 0)
+        if (got % (MUCH / 256) == 0)
             TRY(room_turn()); /* let it pile up */
         CHECK(aio_transport_get_read_buffer_size(transport) <= 512 * 1024);
     }
