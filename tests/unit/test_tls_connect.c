@@ -410,6 +410,50 @@ static void sockets_of_the_callers_can_speak_tls(void **state)
     room_run(by_sockets);
 }
 
+/* The other side is told, or it would wait for the handshake. */
+static int accept_or_hang_up(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    int err = accept_one(room, ret_result);
+
+    if (err < 0)
+        (void)shutdown(room->fds[1], SHUT_RDWR);
+    return err;
+}
+
+static int by_unix_sockets_briefly(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_task) accepting = NULL;
+    AIO_AUTO(aio_transport) transport = NULL;
+    aio_unix_connect_options options = AIO_UNIX_CONNECT_OPTIONS_INIT;
+    int accepted;
+    int err;
+
+    room_socketpair(room->fds);
+    accepting = aio_create_task(accept_or_hang_up, room);
+    if (accepting == NULL)
+        return AIO_ENOMEM;
+    options.sock = room->fds[0];
+    options.ssl = client;
+    options.server_hostname = "one.test";
+    err = aio_loop_create_unix_connection(NULL, room_factory, room, &options, &transport);
+    if (err == 0)
+        room->fds[0] = -1;
+    else
+        (void)shutdown(room->fds[0], SHUT_RDWR);
+    accepted = aio_await(accepting, NULL);
+    aio_transport_close(transport);
+    if (err == 0 && accepted == 0)
+        err = room_turn();
+    return err < 0 ? err : accepted;
+}
+
+static void accepted_and_unix_sockets_of_tls_survive_every_shortage_of_memory(void **state)
+{
+    room_run_starved(by_unix_sockets_briefly);
+}
+
 /* --- streams --------------------------------------------------------------------------- */
 
 static int echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
@@ -936,7 +980,7 @@ static void contexts_serve_several_threads(void **state)
 
 /* --- a lot of it ----------------------------------------------------------------------- */
 
-enum { MUCH = 8 * 1024 * 1024, PIECE = 64 * 1024 };
+enum { MUCH = 256 * 1024 * 1024, PIECE = 64 * 1024 };
 
 static int send_much(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
@@ -983,7 +1027,7 @@ static int receive_much(void *arg, void **ret_result)
         same = memcmp(piece.data, expected, PIECE) == 0;
         aio_bytes_free(&piece);
         CHECK(same);
-        if (got % (MUCH / 8) == 0)
+        if (got % (MUCH / 256) == 0)
             TRY(room_turn()); /* let it pile up */
         CHECK(aio_transport_get_read_buffer_size(transport) <= 512 * 1024);
     }
@@ -1012,6 +1056,7 @@ int main(void)
         TEST(connection_can_be_cancelled_anywhere),
         TEST(options_that_make_no_sense_are_refused),
         TEST(sockets_of_the_callers_can_speak_tls),
+        TEST(accepted_and_unix_sockets_of_tls_survive_every_shortage_of_memory),
         TEST(streams_speak_tls_by_tcp),
         TEST(streams_speak_tls_by_unix_sockets),
         TEST(streams_are_upgraded_at_both_ends),
