@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo_server.c - echo servers: streams, a protocol, a protocol with a buffer of its own
+ * echo_server.c - echo servers: streams, a protocol, a protocol with a buffer of its own, sockets
  *
- *     echo_server [--mode stream|protocol|buffered] [--tls] PORT
+ *     echo_server [--mode stream|protocol|buffered|socket] [--tls] PORT
  *     echo_server [--mode ...] [--tls] --unix PATH
  *
  * Listens on 127.0.0.1 with a backlog of 4096, prints READY and sends back what it gets until it
- * is killed. With --tls openssl(1) makes it a certificate that nobody knows. What it costs is
- * measured from outside: see echo_load.
+ * is killed. With --tls openssl(1) makes it a certificate that nobody knows; sockets have neither
+ * that nor --unix. What it costs is measured from outside: see echo_load.
  */
 #include <aio/aio.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, BUFFER = 64 * 1024 };
@@ -171,6 +176,59 @@ static int start_protocols(const aio_protocol_ops *ops, const struct arguments *
                                   ret_server);
 }
 
+/* --- sockets --------------------------------------------------------------------------- */
+
+static int serve_socket(void *arg, void **ret_result)
+{
+    int sock = (int)(intptr_t)arg;
+    char *buffer = aio_malloc(BUFFER);
+    size_t size = 0;
+    int err = buffer == NULL ? AIO_ENOMEM : 0;
+
+    while (err == 0) {
+        err = aio_loop_sock_recv(NULL, sock, buffer, BUFFER, &size);
+        if (err < 0 || size == 0)
+            break;
+        err = aio_loop_sock_sendall(NULL, sock, buffer, size);
+    }
+    aio_free(buffer);
+    close(sock);
+    return err == AIO_ECANCELLED ? err : 0;
+}
+
+static int listen_at(int port)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    name.sin_port = htons((uint16_t)port);
+    if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(sock, (struct sockaddr *)&name, sizeof(name)) < 0 || listen(sock, BACKLOG) < 0)
+        return aio_raise(-errno, "port %d: %s", port, aio_strerror(-errno));
+    return sock;
+}
+
+static int serve_sockets(int port)
+{
+    int server = listen_at(port);
+    int on = 1;
+
+    if (server < 0)
+        return server;
+    (void)puts("READY");
+    (void)fflush(stdout);
+    for (;;) {
+        int sock = -1;
+        int err = aio_loop_sock_accept(NULL, server, NULL, &sock);
+
+        if (err < 0)
+            return err;
+        (void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        aio_future_unref(aio_create_task(serve_socket, (void *)(intptr_t)sock));
+    }
+}
+
 /* --- the program ----------------------------------------------------------------------- */
 
 /* A key and a certificate for it, in a file that is gone right after. */
@@ -211,6 +269,8 @@ static int serve(void *arg, void **ret_result)
     (void)ret_result;
     if (err < 0)
         return err;
+    if (strcmp(arguments->mode, "socket") == 0)
+        return serve_sockets(arguments->port);
     if (strcmp(arguments->mode, "stream") == 0)
         err = start_streams(arguments, &server);
     else if (strcmp(arguments->mode, "protocol") == 0)
@@ -242,7 +302,8 @@ int main(int argc, char **argv)
     }
     if (arguments.path == NULL && arguments.port <= 0) {
         (void)fprintf(stderr,
-                      "usage: %s [--mode stream|protocol|buffered] [--tls] PORT | --unix PATH\n",
+                      "usage: %s [--mode stream|protocol|buffered|socket] [--tls] "
+                      "PORT | --unix PATH\n",
                       argv[0]);
         return EXIT_FAILURE;
     }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The echo server on uvloop, or on asyncio's own loop.
 
-usage: echo_uvloop.py [--loop uvloop|asyncio] [--mode stream|protocol|buffered] PORT | --unix PATH
+usage: echo_uvloop.py [--loop uvloop|asyncio] [--mode stream|protocol|buffered|socket]
+                      PORT | --unix PATH
 """
 import argparse
 import asyncio
@@ -51,8 +52,32 @@ async def serve_client(reader, writer):
     writer.close()
 
 
+async def serve_socket(loop, sock):
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        while data := await loop.sock_recv(sock, 64 * 1024):
+            await loop.sock_sendall(sock, data)
+    except ConnectionError:
+        pass
+    sock.close()
+
+
+async def serve_sockets(loop, port):
+    server = socket.create_server(('127.0.0.1', port), backlog=4096)
+    server.setblocking(False)
+    tasks = set()
+    print('READY', flush=True)
+    while True:
+        sock, _ = await loop.sock_accept(server)
+        task = loop.create_task(serve_socket(loop, sock))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
 async def serve(options):
     loop = asyncio.get_running_loop()
+    if options.mode == 'socket':
+        await serve_sockets(loop, options.port)
     where = {'path': options.unix} if options.unix else {'host': '127.0.0.1', 'port': options.port}
     if options.mode == 'stream':
         start = asyncio.start_unix_server if options.unix else asyncio.start_server
@@ -68,7 +93,7 @@ async def serve(options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--loop', choices=['uvloop', 'asyncio'], default='uvloop')
-    parser.add_argument('--mode', choices=['stream', 'protocol', 'buffered'], default='stream')
+    parser.add_argument('--mode', choices=['stream', 'protocol', 'buffered', 'socket'], default='stream')
     parser.add_argument('--unix')
     parser.add_argument('port', type=int, nargs='?', default=0)
     options = parser.parse_args()
