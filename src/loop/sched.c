@@ -204,9 +204,9 @@ static inline void fetch_ahead(struct aio__ready *node)
     __builtin_prefetch((const void *)(fiber - 384));
 }
 
-/* The short way of choose_next(): a strand that goes on where it was. NULL: take the long one,
- * which does the same in more steps. */
-static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
+/* The short way of choose_next(): a strand that goes on where it was, or begins. NULL: take the
+ * long one, which does the same in more steps. */
+static inline struct aio__fiber *choose_next_shortly(aio_loop *loop, struct aio__fiber *own)
 {
     struct aio__strand *strand;
     struct aio__ready *node;
@@ -217,11 +217,16 @@ static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
         return NULL;
     node = loop->batch.head;
     strand = aio__container_of(node, struct aio__strand, ready);
-    if (node->run != NULL || strand->fiber == NULL)
+    if (node->run != NULL)
         return NULL;
     loop->batch.head = node->next;
-    if (AIO__LIKELY(node->next != NULL))
+    if (strand->fiber == NULL) {
+        aio__strand_leave(loop); /* see choose_next() */
+        if (bind_fiber(loop, strand, own) == NULL)
+            return NULL;
+    } else if (node->next != NULL) {
         fetch_ahead(node->next);
+    }
     enter_strand(loop, strand);
     return strand->fiber;
 }
@@ -230,7 +235,7 @@ static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
  * anybody does, for then it is the innermost of these; else what is ready. */
 static inline struct aio__fiber *go_on_after(aio_loop *loop, struct aio__fiber *own)
 {
-    struct aio__fiber *next = choose_next_shortly(loop);
+    struct aio__fiber *next = choose_next_shortly(loop, own);
 
     if (AIO__LIKELY(next != NULL))
         return next;
