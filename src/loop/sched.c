@@ -33,6 +33,10 @@ enum { MAX_TURNS = 251 };
  * iteration, or for these few if it begins to do so just now. */
 enum { TURNS_PER_LOOK = 16 };
 
+/* Ticks of an iteration, on the average since the last poll, that count as short: as many as
+ * MAX_TURNS allows take no longer than it may be between two polls. */
+#define SHORT_TURN (AIO__TICKS_PER_POLL / MAX_TURNS)
+
 static struct aio__fiber *strand_base(struct aio__fiber *self);
 
 void aio__run_inline(struct aio__ready *self)
@@ -57,7 +61,7 @@ static bool look_at_ticks(aio_loop *loop)
 {
     uint64_t ticks = loop->is_virtual ? 0 : aio__ticks() - loop->poll_ticks;
 
-    loop->look_stride = ticks > AIO__TICKS_PER_POLL / 16 ? 1 : TURNS_PER_LOOK;
+    loop->look_stride = ticks > loop->turns * SHORT_TURN ? 1 : TURNS_PER_LOOK;
     loop->look_turn = loop->turns + loop->look_stride;
     if (loop->look_turn > MAX_TURNS)
         loop->look_turn = MAX_TURNS;
