@@ -29,6 +29,7 @@ XML_PROGRAMLISTING = NO
 GENERATE_HTML = NO
 GENERATE_LATEX = NO
 QUIET = YES
+HAVE_DOT = NO
 EXTRACT_ALL = YES
 OPTIMIZE_OUTPUT_FOR_C = YES
 AUTOLINK_SUPPORT = NO
@@ -125,9 +126,11 @@ def write_missing_references(folder):
     missing = [header for header in HEADERS if header.name != 'aio.h'
                and f'{{doxygenfile}} {header.name}\n' not in shown]
     for header in missing:
+        what = re.search(r' - (.*?)\n \*(?:/|\n)', header.read_text(encoding='utf-8'), re.S).group(1)
+        what = ' '.join(re.sub(r'\n \*', '', what).split())
         (folder / f'header-{header.stem}.md').write_text(
-            f'# aio/{header.name}\n\n```{{doxygenfile}} {header.name}\n:project: aioc\n```\n',
-            encoding='utf-8')
+            f'# aio/{header.name}\n\n{what[0].upper()}{what[1:]}.\n\n'
+            f'```{{doxygenfile}} {header.name}\n:project: aioc\n```\n', encoding='utf-8')
     if missing:
         with open(folder / 'index.md', 'a', encoding='utf-8') as index:
             pages = '\n'.join(f'header-{header.stem}' for header in missing)

@@ -9,6 +9,8 @@ the lines that say thread, asyncio's name and so on become a line of their own, 
 would stumble over is quoted. Macros over functions of the same name, and typedefs of structs that
 have a body, would be told twice: they are left out.
 """
+import itertools
+import pathlib
 import re
 import sys
 import textwrap
@@ -61,29 +63,38 @@ def is_row(line, lines, i):
     return re.fullmatch(r'[A-Z-][\w.]*(, [A-Z-.][\w.]*)*,?', key) is not None
 
 
+def sample_marks(lines):
+    """How the indented lines at the start are quoted: they are C, or what something looks like."""
+    block = itertools.takewhile(lambda line: not line.strip() or line.startswith('    '), lines)
+    if any(line.rstrip().endswith((';', '{')) for line in block):
+        return '@code{.c}', '@endcode'
+    return '@verbatim', '@endverbatim'
+
+
+def close_sample(out, end):
+    while not out[-1].strip():
+        out.pop()
+    out += [end, '']
+
+
 def entry(body):
     """The lines of one comment, without the stars, as Doxygen should have them."""
-    out, i, table = [], 0, False
+    out, table, end = [], False, None
     text, facts = labels('\n'.join(body))
     text = re.sub(r'^@param (\w+(?:, \w+)+)(\s.*(?:\n +\S.*)*)', each_of_several, text, flags=re.M)
     body = text.split('\n')
-    sample = False
     for i, line in enumerate(body):
+        if end is None and line.startswith('    ') and not body[i - 1].strip():
+            begin, end = sample_marks(body[i:])
+            out.append(begin)
+        elif end is not None and line.strip() and not line.startswith('    '):
+            close_sample(out, end)
+            end = None
+        if end is not None:
+            out.append(line[4:])
+            continue
         indent = len(line) - len(line.lstrip())
         before = body[i - 1] if i else ''
-        if sample or (indent >= 4 and not before.strip() and not in_section(body, i)):
-            if line.strip() and indent < 4:
-                sample = False
-            else:
-                if not sample:
-                    out.append('@code{.c}')
-                sample = True
-                out.append(line[4:])
-                if i + 1 == len(body) or (body[i + 1].strip() and
-                                          not body[i + 1].startswith('    ')):
-                    out.append('@endcode')
-                    sample = False
-                continue
         if is_row(line, body, i) and (table or in_section(body, i) or before.endswith(':')):
             key, meaning = ROW.match(line).groups()
             out.append(f'  - {quote(key)}' + (f': {quote(meaning)}' if meaning else ''))
@@ -93,6 +104,8 @@ def entry(body):
         else:
             table = False
             out.append(quote(line))
+    if end is not None:
+        close_sample(out, end)
     for fact in facts:
         out += ['', fact]
     return out
@@ -113,6 +126,15 @@ def in_section(body, i):
     return False
 
 
+def starred(body):
+    """The lines of a comment; what is shown as it is would be shown with its stars."""
+    verbatim = False
+    for line in body:
+        verbatim = verbatim and line != '@endverbatim'
+        yield line if verbatim else f' * {line}'
+        verbatim = verbatim or line == '@verbatim'
+
+
 def comment(match):
     text = match.group(0)
     if text.startswith('/**<'):
@@ -128,7 +150,7 @@ def comment(match):
         body = [title, '', *map(quote, words), '@{']
     elif body != ['@}']:
         body = entry(body)
-    return '\n'.join(['/**', *(f' * {line}' for line in body), ' */'])
+    return '\n'.join(['/**', *starred(body), ' */'])
 
 
 def main():
@@ -138,7 +160,11 @@ def main():
     text = re.sub(r'/\*\*(?!/).*?\*/', comment, text, flags=re.S)
     for name in re.findall(r'^(?:typedef )?struct (\w+)\s*\{', text, re.M):
         text = re.sub(rf'^typedef struct {name} {name};$', '', text, flags=re.M)
-    text = re.sub(r'^typedef ((struct|enum) (\w+)\s*\{[^{}]*\}) \3;', r'\1;', text, flags=re.M)
+    for number in range(len(re.findall(r'^enum\s*\{', text, re.M))):  # Doxygen's names collide
+        name = f'unnamed_{number + 1}_in_{pathlib.Path(sys.argv[1]).stem}_h'
+        text = re.sub(r'^enum\s*\{', f'enum {name} {{', text, count=1, flags=re.M)
+    text = re.sub(r'^typedef ((struct|enum) (\w+)\s*\{.*?\}) \3;', r'\1;', text,
+                  flags=re.M | re.S)
     sys.stdout.write(text)
 
 

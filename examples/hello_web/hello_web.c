@@ -2,7 +2,7 @@
 /*
  * hello_web.c - a small web service: routes, parameters, JSON in and out, middleware, start and end
  *
- *     hello_web [PORT]
+ *     hello_web [PORT [WORKERS]]
  *
  *     curl localhost:8000/items/3?q=nice
  *     curl -d '{"name": "cup", "price": 2.5}' localhost:8000/items
@@ -128,6 +128,8 @@ int main(int argc, char **argv)
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1)
         options.http.port = atoi(argv[1]);
+    if (argc > 2)
+        options.workers = (unsigned)atoi(argv[2]);
     if (app == NULL || build(app) < 0)
         return EXIT_FAILURE;
     return aio_web_run(app, &options);

@@ -35,6 +35,7 @@
 #include <aio/memory.h>
 #include <aio/pipe.h>
 #include <aio/pool.h>
+#include <aio/portal.h>
 #include <aio/process_pool.h>
 #include <aio/queue.h>
 #include <aio/runner.h>

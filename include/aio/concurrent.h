@@ -207,7 +207,8 @@ AIO_API aio_future *aio_wrap_future(aio_concurrent_future *fut, aio_loop *loop);
  * @param fn, arg  As aio_create_task(); the task gets a copy of the calling thread's context.
  * @param loop     Borrowed; it must be running, now or later.
  * @return Returned: aio_concurrent_future_unref() it. A result of a type of its own passes from the
- *         task to it. NULL on failure: AIO_ENOLOOP, AIO_ECLOSED, AIO_EVALUE, AIO_ENOMEM.
+ *         task to it. NULL on failure: AIO_ENOLOOP, AIO_ECLOSED, AIO_EVALUE, AIO_ENOMEM,
+ *         AIO_ERUNTIME for the loop of a parent process.
  * Suspends: no.   Thread: any. From the loop's own, use aio_create_task(): to block for the result
  * there is AIO_ERUNTIME.
  * asyncio: asyncio.run_coroutine_threadsafe()                    Since: 0.1

@@ -12,6 +12,8 @@
  *         aio_loop_step(loop);
  *     }
  *
+ * A program with threads and no loop opens a portal: portal.h.
+ *
  * Nothing is missed if the host asks for the timeout before each wait, and steps when the
  * descriptor is readable or the timeout is over.
  *

@@ -65,7 +65,7 @@ typedef void (*aio_http_access_fn)(const aio_http_access *access, void *arg);
 /**
  * A ready-made one: a line on a FILE (@p file; NULL: standard output) in uvicorn's form,
  *     INFO:     127.0.0.1:40000 - "GET /red HTTP/1.1" 200 OK
- * What is not printable in a target is escaped.                  Since: 0.1
+ * Targets have no control characters. The FILE's own buffer is not flushed.   Since: 0.1
  */
 AIO_API void aio_http_access_log(const aio_http_access *access, void *file);
 
@@ -197,9 +197,9 @@ AIO_API void *aio_http_request_alloc(aio_http_request *request, size_t size);
  *
  * @param[out] buffer  Gets at most @p size bytes, at least 1 unless the body has ended.
  * @return How many bytes; 0: the body has ended; or a negative code:
- *   -ECONNRESET    the client is gone
- *   AIO_HTTP_EABORT      it is no proper body, too large or too slow: the answer to it is prepared
- *   AIO_ERUNTIME   another task reads it
+ *   -ECONNRESET      the client is gone
+ *   AIO_HTTP_EABORT  it is no proper body, too large or too slow: the answer to it is prepared
+ *   AIO_ERUNTIME     another task reads it, or it was read as a whole
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM, AIO_EVALUE
  * Suspends: while nothing has come.   Cancellation point: then.   Since: 0.1
  */

@@ -111,7 +111,8 @@ AIO_API struct uv_loop_s *aio_loop_uv(aio_loop *loop);
  * @return 0, or a negative code:
  *   AIO_ECLOSED             the loop is closed
  *   AIO_ERUNTIME            it, or another loop of this thread, is already running, or this is
- *                           a callback of libuv's and the loop lives in a host's uv_loop_t
+ *                           a callback of libuv's and the loop lives in a host's uv_loop_t; or
+ *                           this is a child after fork(), also one that was forked in this run
  *   AIO_EKEYBOARDINTERRUPT, AIO_ESYSTEMEXIT   a callback or task raised it; what was
  *                           queued stays, and the loop can be run again
  * Suspends: no (it blocks the thread).   asyncio: loop.run_forever()   Since: 0.1
@@ -188,7 +189,8 @@ AIO_API int aio_loop_call_soon(aio_loop *loop, aio_callback_fn fn, void *arg,
 /**
  * The same from any thread, waking the loop if it sleeps. It is not
  * async-signal-safe. The handle may be cancelled and dropped from any thread: once
- * aio_handle_cancel() has returned, the callback will not start.
+ * aio_handle_cancel() has returned, the callback will not start. In a child after
+ * fork() it gives AIO_ERUNTIME, as the parent's loop is out of its reach.
  *
  * Thread: any.   asyncio: loop.call_soon_threadsafe()            Since: 0.1
  */

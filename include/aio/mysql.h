@@ -92,12 +92,9 @@ typedef struct aio_mysql_value {
         uint64_t unsigned_integer;
         double number;
         aio_mysql_time time;
-        struct {
-            const char
-                *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
-            size_t size;
-        };
+        const char *text; /**< of a column: a 0 follows. Of a parameter: borrowed for the call */
     };
+    size_t size; /**< of the text */
 } aio_mysql_value;
 
 /** NULL. */
@@ -117,7 +114,7 @@ AIO_API aio_mysql_value aio_mysql_bytes(const void *bytes, size_t size);
 /** A date, time, or both: @p type is AIO_MYSQL_DATE, _TIME or _DATETIME. */
 AIO_API aio_mysql_value aio_mysql_moment(aio_mysql_type type, aio_mysql_time time);
 
-/** The two arguments that statements take their values by. */
+/** The two arguments that statements take their values by. For C; C++ has arrays of its own. */
 #define AIO_MYSQL_ARGS(...)                                                                        \
     ((const aio_mysql_value[]){__VA_ARGS__}),                                                      \
         (sizeof((const aio_mysql_value[]){__VA_ARGS__}) / sizeof(aio_mysql_value))

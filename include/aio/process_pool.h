@@ -57,8 +57,10 @@ typedef struct aio_process_pool_options {
     size_t initarg_size;            /**< copy so many bytes of initarg; 0: by the codec */
     const aio_codec *initarg_codec; /**< how initarg gets there if it is no plain struct */
     const char *worker_program; /**< copied: path of another program to be the workers. It has to
-                                     call aio_process_worker_main() too, and finds functions by the
-                                     names they are registered under. Default: this program */
+                                     call aio_process_worker_main() too, and finds functions and
+                                     their codecs by the names they are registered under: a job
+                                     with other codecs ends in AIO_ELOOKUP, unless both programs
+                                     have them from one shared library. Default: this program */
 } aio_process_pool_options;
 
 /** The defaults. */

@@ -14,6 +14,7 @@
 #define AIO_STREAM_H
 
 #include <aio/connect.h>
+#include <aio/iterator.h>
 #include <aio/server.h>
 #include <aio/task.h>
 #include <aio/transport.h>
@@ -95,9 +96,24 @@ AIO_API int aio_stream_reader_read_into(aio_stream_reader *reader, void *data, s
  * @return 0; AIO_EVALUE for a line over the limit, which is dropped, or all that is buffered if it
  *         has no newline yet; or a code of those above.
  * Suspends: while no newline is buffered.
- * asyncio: StreamReader.readline(), StreamReader.__anext__()     Since: 0.1
+ * asyncio: StreamReader.readline()                               Since: 0.1
  */
 AIO_API int aio_stream_reader_readline(aio_stream_reader *reader, aio_bytes *ret_bytes);
+/**
+ * The lines of a stream as an iterator.
+ *
+ *     aio_iterator *lines = aio_stream_reader_iterator(reader);     async for line in reader:
+ *     while ((err = aio_anext(lines, &line)) == 0)                      ...
+ *
+ * An item is an aio_bytes of what aio_stream_reader_readline() reads. It belongs to the reader, and
+ * stays until the next line, or the reader's end; to keep its bytes, take its data and leave NULL
+ * there. AIO_ESTOP is the end of the stream; any other code is that of readline().
+ *
+ * @return Borrowed: valid as long as @p reader, the same at each call; NULL for NULL.
+ * Suspends: no.
+ * asyncio: StreamReader.__aiter__(), StreamReader.__anext__()    Since: 0.1
+ */
+AIO_API aio_iterator *aio_stream_reader_iterator(aio_stream_reader *reader);
 /**
  * Read exactly so many bytes, whatever the limit.
  *

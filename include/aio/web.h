@@ -38,9 +38,9 @@ typedef struct aio_web aio_web;
  * asyncio: none; fastapi.FastAPI()                               Since: 0.1
  */
 AIO_API aio_web *aio_web_new(void);
-/** Take another reference; NULL is given back. Since: 0.1 */
+/** Take another reference; NULL is given back. Thread: any.   Since: 0.1 */
 AIO_API aio_web *aio_web_ref(aio_web *app);
-/** Drop a reference; NULL is allowed. Since: 0.1 */
+/** Drop a reference; NULL is allowed. Thread: any.   Since: 0.1 */
 AIO_API void aio_web_unref(aio_web *app);
 AIO_DEFINE_AUTO(aio_web)
 
@@ -134,6 +134,9 @@ typedef struct aio_web_options {
                                        8000, and -1 is any that is free */
     const char *name;             /**< what says in the log that it runs; default "aioc" */
     bool quiet;                   /**< nothing is logged: neither requests nor start and end */
+    unsigned workers;             /**< loops, each in a thread of its own, that share the port; what
+                                       is done at start and end is done in each. 0: the caller's
+                                       loop alone */
 } aio_web_options;
 
 /** The defaults. */

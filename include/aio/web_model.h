@@ -82,8 +82,9 @@ typedef struct aio_web_model {
  *
  * @param[out] ret_value  The struct; on failure some members may be set.
  * @return 0, or a negative code:
- *   AIO_HTTP_EABORT  the answer is prepared: 422 if it is no JSON, or does not fit; 413 if it is larger than
- *              1 MiB; 400 if it is nested deeper than 64
+ *   AIO_HTTP_EABORT  the answer is prepared: 422 if it is no JSON, or does not fit; 413 if it is
+ *                    larger than 1 MiB or has more than 50000 values; 400 if it is nested deeper
+ *                    than 64
  *   and those of aio_http_request_body()
  * Suspends: until the body has come.   Cancellation point: then.
  * asyncio: none; a parameter of a pydantic model                 Since: 0.1

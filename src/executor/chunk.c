@@ -239,7 +239,7 @@ static void free_packed(void *value)
     aio_free(results);
 }
 
-static const aio_type packed_type = {.destroy = free_packed};
+const aio_type aio__chunk_type = {.destroy = free_packed};
 
 static int run_packed_call(struct aio__request *request, void *bytes, size_t size,
                            struct pack *results)
@@ -293,6 +293,14 @@ static int run_packed_chunk(void *arg, void **ret_result)
     return 0;
 }
 
+const aio_function aio__chunk_function = {
+    .size = sizeof(aio_function),
+    .name = "aio.chunk",
+    .fn = run_packed_chunk,
+    .arg_codec = &aio_codec_bytes,
+    .result_codec = &aio_codec_bytes,
+};
+
 static aio_concurrent_future *submit_packed(const struct aio__chunk_plan *plan, void *const *args,
                                             size_t count)
 {
@@ -304,7 +312,7 @@ static aio_concurrent_future *submit_packed(const struct aio__chunk_plan *plan, 
     drop_args(plan, args, count);
     options.arg_codec = &aio_codec_bytes;
     options.result_codec = &aio_codec_bytes;
-    options.result_type = &packed_type;
+    options.result_type = &aio__chunk_type;
     if (err < 0) {
         fut = aio__failed(err);
     } else {

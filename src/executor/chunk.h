@@ -26,6 +26,11 @@ void aio__chunk_plan(struct aio__chunk_plan *plan);
 aio_concurrent_future *aio__chunk_submit(const struct aio__chunk_plan *plan, void *const *args,
                                          size_t count);
 
+/* What runs a chunk in a worker, and the type of what it gives: known by name to every program, for
+ * a worker may be another one than this. */
+extern const aio_function aio__chunk_function;
+extern const aio_type aio__chunk_type;
+
 /* The results of one chunk, one after the other. */
 struct aio__chunk_reader {
     const struct aio__chunk_plan *plan;

@@ -35,6 +35,8 @@ static int encode_nothing(void **ret_bytes, size_t *ret_size)
 int aio_codec_encode_struct(const aio_codec *codec, const void *value, void **ret_bytes,
                             size_t *ret_size)
 {
+    if (codec == NULL || ret_bytes == NULL || ret_size == NULL)
+        return aio_raise(AIO_EVALUE, "a codec and a place for the bytes are needed, not NULL");
     if (value == NULL)
         return encode_nothing(ret_bytes, ret_size);
     return copy(value, codec->value_size, ret_bytes, ret_size);
@@ -42,6 +44,8 @@ int aio_codec_encode_struct(const aio_codec *codec, const void *value, void **re
 
 int aio_codec_decode_struct(const aio_codec *codec, void *bytes, size_t size, void **ret_value)
 {
+    if (codec == NULL || ret_value == NULL)
+        return aio_raise(AIO_EVALUE, "a codec and a place for the value are needed, not NULL");
     if (size != 0 && size != codec->value_size)
         return aio_raise(AIO_EVALUE, "%zu bytes for a struct of %zu", size, codec->value_size);
     *ret_value = size == 0 ? NULL : bytes;

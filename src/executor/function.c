@@ -10,6 +10,7 @@
 #include "executor/function.h"
 
 #include "base/compiler.h"
+#include "executor/chunk.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
@@ -51,7 +52,7 @@ const aio_function *aio__function_by_hash(uint64_t hash)
     for (const struct entry *entry = first(); entry != NULL; entry = entry->next)
         if (entry->hash == hash)
             return entry->function;
-    return NULL;
+    return hash == hash_name(aio__chunk_function.name) ? &aio__chunk_function : NULL;
 }
 
 uint64_t aio__function_hash(const aio_function *function)
@@ -71,7 +72,7 @@ const aio_function *aio_function_of(int (*fn)(void *arg, void **ret_result))
     for (const struct entry *entry = first(); entry != NULL; entry = entry->next)
         if (entry->function->fn == fn)
             return entry->function;
-    return NULL;
+    return fn == aio__chunk_function.fn ? &aio__chunk_function : NULL;
 }
 
 static int add(const aio_function *function)

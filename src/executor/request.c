@@ -4,6 +4,7 @@
  *
  * Thread: any.
  */
+#include "executor/chunk.h"
 #include "executor/function.h"
 #include "executor/message.h"
 
@@ -18,12 +19,21 @@ static bool put_codec(const aio_codec *codec, bool is_registered, struct aio__pl
     return true;
 }
 
+/* A type; that of chunks has a name instead. */
+static bool put_type(const aio_type *type, struct aio__place *place)
+{
+    if (type != &aio__chunk_type)
+        return aio__place_of(type, place);
+    *place = (struct aio__place){AIO__PLACE_NAMED, 0};
+    return true;
+}
+
 static bool put_all(struct aio__request *request, aio_job_fn fn, const aio_codec *arg_codec,
                     const aio_codec *result_codec, const aio_type *result_type)
 {
     const aio_function *function = aio_function_of(fn);
 
-    if (!aio__place_of(result_type, &request->result_type))
+    if (!put_type(result_type, &request->result_type))
         return false;
     if (function == NULL)
         return aio__place_of((const void *)(uintptr_t)fn, &request->fn) &&

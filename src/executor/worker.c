@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/type.h"
+#include "executor/chunk.h"
 #include "executor/function.h"
 #include "executor/message.h"
 
@@ -85,10 +86,23 @@ static int find_codec(struct aio__place place, const aio_codec *registered,
     return 0;
 }
 
+static int find_type(struct aio__place place, const aio_type **ret_type)
+{
+    void *address = NULL;
+
+    if (place.module == AIO__PLACE_NAMED) {
+        *ret_type = &aio__chunk_type;
+        return 0;
+    }
+    if (!aio__place_find(place, false, &address))
+        return raise_unknown("a type");
+    *ret_type = address;
+    return 0;
+}
+
 static int find_call(const struct aio__request *request, struct call *call)
 {
     const aio_function *function = NULL;
-    void *type = NULL;
     int err = find_function(request->fn, &call->fn, &function);
 
     if (err == 0)
@@ -97,9 +111,8 @@ static int find_call(const struct aio__request *request, struct call *call)
     if (err == 0)
         err = find_codec(request->result_codec, function == NULL ? NULL : function->result_codec,
                          &call->result_codec);
-    if (err == 0 && !aio__place_find(request->result_type, false, &type))
-        err = raise_unknown("a type");
-    call->result_type = type;
+    if (err == 0)
+        err = find_type(request->result_type, &call->result_type);
     return err;
 }
 

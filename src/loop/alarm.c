@@ -136,17 +136,25 @@ void aio__alarm_set(aio_loop *loop)
     set_timer(loop, when_ns);
 }
 
+static uv_handle_t *handle_of(aio_loop *loop)
+{
+    return loop->alarm_fd >= 0 ? (uv_handle_t *)&loop->alarm : (uv_handle_t *)&loop->alarm_timer;
+}
+
 void aio__alarm_keep_alive(aio_loop *loop)
 {
-    uv_handle_t *handle;
-
     if (loop->is_virtual)
         return;
-    handle = loop->alarm_fd >= 0 ? (uv_handle_t *)&loop->alarm : (uv_handle_t *)&loop->alarm_timer;
     if (aio__deadlines_empty(&loop->timers))
-        uv_unref(handle);
+        uv_unref(handle_of(loop));
     else
-        uv_ref(handle);
+        uv_ref(handle_of(loop));
+}
+
+void aio__alarm_let_go(aio_loop *loop)
+{
+    if (!loop->is_virtual)
+        uv_unref(handle_of(loop));
 }
 
 void aio__alarm_close(aio_loop *loop, uv_close_cb closed)

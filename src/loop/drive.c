@@ -64,6 +64,10 @@ static void on_prepare(uv_prepare_t *handle)
 {
     aio_loop *loop = handle->data;
 
+    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop))) {
+        set_idle(loop, loop->running); /* a run of ours ends without waiting */
+        return;
+    }
     loop->in_poll = true;
     aio__watches_check(loop);
     aio__alarm_set(loop);
@@ -188,6 +192,27 @@ static void note_lag(aio_loop *loop, uint64_t began_ns)
         loop->lag->longest_ns = lag_ns;
 }
 
+/*
+ * In a child, which must not run what is the parent's: a run that goes on after fork() ends with
+ * the error, a host that runs its uv_loop_t is told once, and has its other handles.
+ */
+static void refuse_child(aio_loop *loop)
+{
+    int code = aio__loop_check_process(loop);
+    aio_exception *error = aio_error_catch(code);
+
+    if (loop->running) {
+        aio__loop_leave(loop, code, error);
+        uv_stop(loop->uv);
+        return;
+    }
+    aio__loop_report(loop, "An event loop does not run in a child process", error, NULL);
+    aio_exception_unref(error);
+    (void)uv_check_stop(&loop->check);
+    uv_unref((uv_handle_t *)&loop->wakeup);
+    aio__alarm_let_go(loop);
+}
+
 static void on_check(uv_check_t *handle)
 {
     aio_loop *loop = handle->data;
@@ -196,6 +221,10 @@ static void on_check(uv_check_t *handle)
     uint64_t began_ns;
 
     loop->in_poll = false;
+    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop))) {
+        refuse_child(loop);
+        return;
+    }
     if (loop->dispatching)
         return; /* somebody ran libuv from inside a callback */
     if (!loop->running) {
@@ -292,7 +321,7 @@ static int check_run(const aio_loop *loop)
     if (loop->running || loop->dispatching)
         return aio_raise(AIO_ERUNTIME, "This event loop is already running");
     if (aio__loop_is_from_before_fork(loop))
-        return aio_raise(AIO_ERUNTIME, "This event loop was made before fork(), in the parent");
+        return aio__loop_check_process(loop);
     if (aio__thread()->running != NULL)
         return aio_raise(AIO_ERUNTIME, "Cannot run the event loop while another loop is running");
     if (loop->in_poll || (!loop->owns_uv && is_inside_libuv()))

@@ -10,15 +10,16 @@
  */
 #include "loop/loop_internal.h"
 
+#include <aio/error.h>
 #include <pthread.h>
 
-static unsigned generation;
+unsigned aio__forks;
 
 static void in_child(void)
 {
     struct aio__thread *thread = aio__thread();
 
-    generation++;
+    aio__forks++;
     aio__signals_in_child();
     thread->running = NULL;
     thread->event_loop = NULL;
@@ -36,7 +37,7 @@ unsigned aio__process_generation(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     (void)pthread_once(&once, watch_forks);
-    return generation;
+    return aio__forks;
 }
 
 void aio__loop_note_process(aio_loop *loop)
@@ -44,7 +45,9 @@ void aio__loop_note_process(aio_loop *loop)
     loop->generation = aio__process_generation();
 }
 
-bool aio__loop_is_from_before_fork(const aio_loop *loop)
+int aio__loop_check_process(const aio_loop *loop)
 {
-    return loop->generation != generation;
+    if (!aio__loop_is_from_before_fork(loop))
+        return 0;
+    return aio_raise(AIO_ERUNTIME, "This event loop was made before fork(), in the parent");
 }

@@ -342,6 +342,8 @@ int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, void *arg,
     int err;
 
     err = check_arguments(loop, fn);
+    if (err == 0)
+        err = aio__loop_check_process(loop);
     if (err < 0)
         return err;
     handle = aio_malloc(sizeof(*handle));

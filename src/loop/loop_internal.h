@@ -324,7 +324,12 @@ void aio__loop_job_ends(aio_loop *loop);
 /* fork.c */
 unsigned aio__process_generation(void); /* how many forks lie between us and the first of us */
 void aio__loop_note_process(aio_loop *loop);
-bool aio__loop_is_from_before_fork(const aio_loop *loop);
+extern AIO__HIDDEN unsigned aio__forks; /* the same number, without its first asking */
+static inline bool aio__loop_is_from_before_fork(const aio_loop *loop)
+{
+    return loop->generation != aio__forks;
+}
+int aio__loop_check_process(const aio_loop *loop); /* 0, or AIO_ERUNTIME raised for such a one */
 
 /* clock.c */
 uint64_t aio__loop_now_ns(const aio_loop *loop);                               /* reads the clock */
@@ -350,6 +355,7 @@ void aio__timers_collect(aio_loop *loop); /* queue all that are due at now_ns */
 int aio__alarm_init(aio_loop *loop);
 void aio__alarm_set(aio_loop *loop);
 void aio__alarm_keep_alive(aio_loop *loop); /* a host's loop stays alive while there are timers */
+void aio__alarm_let_go(aio_loop *loop);     /* it does not, whatever there is */
 void aio__alarm_close(aio_loop *loop, uv_close_cb closed);
 
 /* inbox.c */

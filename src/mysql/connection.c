@@ -15,6 +15,9 @@
 #include <math.h>
 #include <string.h>
 #include <sys/socket.h>
+#ifdef AIO__MYSQL_CRYPTO
+#include <openssl/err.h>
+#endif
 
 /* --- readiness ----------------------------------------------------------------------------------- */
 
@@ -104,6 +107,15 @@ static int set_deadline(aio_mysql *conn)
 
 /* --- operations --------------------------------------------------------------------------------------- */
 
+/* OpenSSL has one queue of errors a thread. libmariadb takes what another connection has left there,
+ * one that was given up above all, for an error of its own. */
+static void forget_tls_errors(void)
+{
+#ifdef AIO__MYSQL_CRYPTO
+    ERR_clear_error();
+#endif
+}
+
 int aio__mysql_enter(aio_mysql *conn)
 {
     int err;
@@ -124,6 +136,7 @@ int aio__mysql_enter(aio_mysql *conn)
     conn->busy = true;
     conn->failure = 0;
     conn->refs++;
+    forget_tls_errors();
     return 0;
 }
 
@@ -187,6 +200,7 @@ int aio__mysql_wait(aio_mysql *conn, int status)
         else if (conn->failure != 0)
             give_up(conn, conn->failure);
     }
+    forget_tls_errors();
     if (conn->failure != 0)
         return MYSQL_WAIT_TIMEOUT;
     /* Either may have become ready; who is told too much tries and waits again. */

@@ -119,6 +119,8 @@ int aio_mysql_cursor_close(aio_mysql_cursor *cursor)
         return aio_raise(AIO_EVALUE, "a cursor is needed, not NULL");
     if (cursor->conn == NULL)
         return 0;
+    if (cursor->conn->busy)
+        return aio_raise(AIO_ERUNTIME, "another task uses the connection");
     if (cursor->conn->mysql != NULL &&
         (cursor->conn->streaming == cursor || cursor->stmt != NULL)) {
         err = aio__mysql_enter_clean(cursor->conn);

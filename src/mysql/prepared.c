@@ -392,7 +392,8 @@ static int run(aio_mysql_cursor *cursor)
         return 0;
     err = aio__mysql_raise_stmt(cursor->stmt);
     if (mysql_stmt_errno(cursor->stmt) == CR_NEW_STMT_METADATA)
-        aio__mysql_close_prepared(cursor); /* of a table with other columns now: to be prepared anew */
+        aio__mysql_close_prepared(
+            cursor); /* of a table with other columns now: to be prepared anew */
     return err;
 }
 

@@ -143,6 +143,13 @@ static int finish(aio_server *server, int err, bool start, bool own_socket, aio_
     return err;
 }
 
+static int check_place(aio_server **ret_server)
+{
+    if (ret_server == NULL)
+        return aio_raise(AIO_EVALUE, "a place for the server is needed, not NULL");
+    return 0;
+}
+
 static int check_options(const aio_server_options *options)
 {
     bool has_host;
@@ -166,6 +173,8 @@ int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void
 
     if (err == 0)
         err = check_options(options);
+    if (err == 0)
+        err = check_place(ret_server);
     if (err < 0)
         return err;
     secure = (struct aio__secure){
@@ -252,6 +261,9 @@ int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory,
         return aio_raise(AIO_EVALUE, "path and sock can not be specified at the same time");
     if (options->path == NULL && options->sock < 0)
         return aio_raise(AIO_EVALUE, "path was not specified, and no sock specified");
+    err = check_place(ret_server);
+    if (err < 0)
+        return err;
     secure = (struct aio__secure){
         .context = options->ssl,
         .handshake_timeout = options->ssl_handshake_timeout,

@@ -21,7 +21,16 @@ static int check_call(aio_loop **loop, int sock)
 {
     int err = aio__net_check_task(loop);
 
+    if (err == 0 && sock < 0)
+        return aio_raise(-EBADF, "%s", aio_strerror(-EBADF));
     return err < 0 ? err : aio__check_nonblocking(*loop, sock);
+}
+
+static int check_memory(const void *data, size_t size)
+{
+    if (data == NULL && size > 0)
+        return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", size);
+    return 0;
 }
 
 /* A call has failed: 0 once it is to be tried again, or a raised code. */
@@ -42,6 +51,10 @@ int aio_loop_sock_recvfrom(aio_loop *loop, int sock, void *data, size_t size, ai
     bool named = from != NULL && from->name != NULL;
     int err = check_call(&loop, sock);
 
+    if (err == 0)
+        err = check_memory(data, size);
+    if (err == 0 && ret_size == NULL)
+        err = aio_raise(AIO_EVALUE, "a place for the size is needed, not NULL");
     while (err == 0) {
         socklen_t length = named ? from->size : 0;
         ssize_t got =
@@ -70,6 +83,8 @@ int aio_loop_sock_sendall(aio_loop *loop, int sock, const void *data, size_t siz
     const char *rest = data;
     int err = check_call(&loop, sock);
 
+    if (err == 0)
+        err = check_memory(data, size);
     while (err == 0 && size > 0) {
         ssize_t sent = send(sock, rest, size, MSG_NOSIGNAL);
 
@@ -89,6 +104,8 @@ int aio_loop_sock_sendto(aio_loop *loop, int sock, const void *data, size_t size
     const struct sockaddr *name = to == NULL ? NULL : to->name;
     int err = check_call(&loop, sock);
 
+    if (err == 0)
+        err = check_memory(data, size);
     while (err == 0) {
         ssize_t sent = sendto(sock, data, size, MSG_NOSIGNAL, name, name == NULL ? 0 : to->size);
 
@@ -120,6 +137,8 @@ int aio_loop_sock_accept(aio_loop *loop, int sock, aio_sockname *from, int *ret_
     bool named = from != NULL && from->name != NULL;
     int err = check_call(&loop, sock);
 
+    if (err == 0 && ret_sock == NULL)
+        err = aio_raise(AIO_EVALUE, "a place for the socket is needed, not NULL");
     while (err == 0) {
         socklen_t length = named ? from->size : 0;
         int fd = accept4(sock, named ? from->name : NULL, named ? &length : NULL,

@@ -9,6 +9,7 @@
  * OpenSSL's queue of errors belongs to the thread. It is emptied before each call whose failure is
  * looked at.
  */
+#include "base/error.h"
 #include "base/list.h"
 #include "net/tls_internal.h"
 
@@ -158,8 +159,11 @@ static bool set_up(aio_tls_context *context)
 
 aio_tls_context *aio_tls_context_new(aio_tls_side side)
 {
-    aio_tls_context *context = aio_calloc(1, sizeof(*context));
+    aio_tls_context *context;
 
+    if (side != AIO_TLS_CLIENT && side != AIO_TLS_SERVER)
+        return aio__failed(aio_raise(AIO_EVALUE, "a TLS context is a client's or a server's"));
+    context = aio_calloc(1, sizeof(*context));
     if (context == NULL)
         return NULL;
     atomic_init(&context->refs, 1);
@@ -478,6 +482,8 @@ int aio_tls_context_set_alpn_protocols(aio_tls_context *context, const char *con
 
     if (err < 0)
         return err;
+    if (protocols == NULL && count > 0)
+        return aio_raise(AIO_EVALUE, "there are no %zu ALPN protocols at NULL", count);
     for (size_t i = 0; i < count; i++) {
         size_t length = protocols[i] == NULL ? 0 : strlen(protocols[i]);
 

@@ -209,8 +209,10 @@ void aio_transport_get_read_buffer_limits(const aio_transport *transport, size_t
                                           size_t *ret_low)
 {
     (void)transport;
-    *ret_high = 0;
-    *ret_low = 0;
+    if (ret_high != NULL)
+        *ret_high = 0;
+    if (ret_low != NULL)
+        *ret_low = 0;
 }
 
 size_t aio_transport_get_read_buffer_size(const aio_transport *transport)

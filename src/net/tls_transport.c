@@ -251,8 +251,10 @@ void aio_transport_get_read_buffer_limits(const aio_transport *transport, size_t
 {
     const struct aio__tls *self = aio__tls_from(transport);
 
-    *ret_high = self == NULL ? 0 : self->read_high;
-    *ret_low = self == NULL ? 0 : self->read_low;
+    if (ret_high != NULL)
+        *ret_high = self == NULL ? 0 : self->read_high;
+    if (ret_low != NULL)
+        *ret_low = self == NULL ? 0 : self->read_low;
 }
 
 size_t aio_transport_get_read_buffer_size(const aio_transport *transport)

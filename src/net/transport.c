@@ -92,6 +92,8 @@ int aio_transport_write(aio_transport *transport, const void *data, size_t size)
 {
     if (transport == NULL || transport->ops->write == NULL)
         return unsupported(transport);
+    if (data == NULL && size > 0)
+        return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", size);
     return transport->ops->write(transport, data, size);
 }
 
@@ -99,6 +101,8 @@ int aio_transport_writelines(aio_transport *transport, const aio_buffer *buffers
 {
     if (transport == NULL || transport->ops->writelines == NULL)
         return unsupported(transport);
+    if (buffers == NULL && count > 0)
+        return aio_raise(AIO_EVALUE, "there are no %zu buffers at NULL", count);
     return transport->ops->writelines(transport, buffers, count);
 }
 
@@ -125,10 +129,15 @@ int aio_transport_set_write_buffer_limits(aio_transport *transport, size_t high,
 void aio_transport_get_write_buffer_limits(const aio_transport *transport, size_t *ret_high,
                                            size_t *ret_low)
 {
-    *ret_high = 0;
-    *ret_low = 0;
+    size_t high = 0;
+    size_t low = 0;
+
     if (transport != NULL && transport->ops->get_write_buffer_limits != NULL)
-        transport->ops->get_write_buffer_limits(transport, ret_high, ret_low);
+        transport->ops->get_write_buffer_limits(transport, &high, &low);
+    if (ret_high != NULL)
+        *ret_high = high;
+    if (ret_low != NULL)
+        *ret_low = low;
 }
 
 size_t aio_transport_get_write_buffer_size(const aio_transport *transport)
@@ -143,5 +152,7 @@ int aio_transport_sendto(aio_transport *transport, const void *data, size_t size
 {
     if (transport == NULL || transport->ops->sendto == NULL)
         return unsupported(transport);
+    if (data == NULL && size > 0)
+        return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", size);
     return transport->ops->sendto(transport, data, size, address);
 }

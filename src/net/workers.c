@@ -112,6 +112,9 @@ static int work(void *arg, void **ret_result)
     err = worker->crew->fn(worker, worker->crew->arg);
     worker->task = NULL;
     (void)show_loop(worker, NULL);
+    if (worker->sock >= 0)
+        close(worker->sock); /* or whom the kernel sends here would wait for ever */
+    worker->sock = -1;
     return err;
 }
 

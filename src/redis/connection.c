@@ -157,8 +157,10 @@ static int on_begin(struct aio__redis_parser *parser, struct aio__redis_target *
             return AIO_ENOMEM;
         ret_target->reply = &ret_target->block->root;
     }
-    if (request == NULL)
+    if (request == NULL) {
+        redis->push = ret_target->block;
         return 0;
+    }
     if (request->block == NULL) {
         request->block = ret_target->block;
         if (request->expected > 1)
@@ -175,11 +177,15 @@ static void on_end(struct aio__redis_parser *parser)
     aio_redis *redis = redis_of_parser(parser);
     struct aio__redis_request *request = redis->first;
 
-    if (request == NULL)
-        aio__redis_pubsub_push(redis->pubsub, parser->target.block);
-    else if (++request->got == request->expected)
-        finish_first(redis);
     parser->target.block = NULL;
+    if (request == NULL) {
+        struct aio__redis_block *block = redis->push;
+
+        redis->push = NULL;
+        aio__redis_pubsub_push(redis->pubsub, block);
+    } else if (++request->got == request->expected) {
+        finish_first(redis);
+    }
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -318,8 +324,8 @@ static int take_outcome(aio_redis *redis, struct aio__redis_request *request,
 {
     int err = 0;
 
-    if (request->error != NULL) {
-        err = aio_raise_exception(request->error);
+    if (request->got < request->expected) {
+        err = aio_raise_exception(request->error); /* none: memory was short */
     } else {
         *ret_block = request->block;
         request->block = NULL;
@@ -431,6 +437,7 @@ static void free_if_over(aio_redis *redis)
     }
     aio_transport_unref(redis->transport);
     aio__redis_parser_clear(&redis->parser);
+    aio__redis_block_free(redis->push);
     aio__redis_bytes_free(&redis->out);
     aio_exception_unref(redis->why);
     aio_event_unref(redis->over);

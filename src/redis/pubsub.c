@@ -268,8 +268,8 @@ static int wait_for_answer(aio_redis_pubsub *pubsub, struct waiter *waiter)
     err = timeout == AIO_FOREVER ? aio_await(done, &answered)
                                  : aio_wait_for(done, timeout, &answered);
     if (aio_future_done(done) && !aio_future_cancelled(done)) {
-        if (err == 0 && waiter->error != NULL)
-            err = aio_raise_exception(waiter->error);
+        if (err == 0 && (waiter->error != NULL || pubsub->redis->lost))
+            err = aio_raise_exception(waiter->error); /* none: memory was short */
         aio_exception_unref(waiter->error);
         aio_free(waiter);
     } else {

@@ -67,12 +67,13 @@ struct aio_redis {
     size_t pending;                   /* in line */
     size_t max_pending;
     double timeout;
-    aio_handle *timer;        /* owned; for the first in line, or earlier; NULL: none */
-    aio_handle *flusher;      /* owned; writes `out`; NULL: none */
-    aio_exception *why;       /* owned; what ended it */
-    aio_redis_pubsub *pubsub; /* borrowed; takes what nobody waits for */
-    bool attached;            /* the transport has the protocol */
-    bool lost;                /* no replies will come any more */
+    aio_handle *timer;             /* owned; for the first in line, or earlier; NULL: none */
+    aio_handle *flusher;           /* owned; writes `out`; NULL: none */
+    aio_exception *why;            /* owned; what ended it */
+    aio_redis_pubsub *pubsub;      /* borrowed; takes what nobody waits for */
+    struct aio__redis_block *push; /* owned; what is for it and not complete yet */
+    bool attached;                 /* the transport has the protocol */
+    bool lost;                     /* no replies will come any more */
 };
 
 /* aio_redis_connect() with options that are a copy already. */

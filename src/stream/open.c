@@ -26,9 +26,13 @@ static aio_protocol *give_protocol(void *arg)
     return protocol;
 }
 
-static int begin_opening(struct opening *opening, size_t limit)
+static int begin_opening(struct opening *opening, size_t limit, aio_stream_reader **ret_reader,
+                         aio_stream_writer **ret_writer)
 {
     opening->protocol = NULL;
+    opening->reader = NULL;
+    if (ret_reader == NULL || ret_writer == NULL)
+        return aio_raise(AIO_EVALUE, "places for the reader and the writer are needed, not NULL");
     opening->reader = aio_stream_reader_new(NULL, limit == 0 ? AIO_STREAM_LIMIT : limit);
     if (opening->reader == NULL)
         return aio__null_future();
@@ -70,7 +74,7 @@ int aio_open_connection_with(const aio_connect_options *options, size_t limit,
 {
     aio_transport *transport = NULL;
     struct opening opening;
-    int err = begin_opening(&opening, limit);
+    int err = begin_opening(&opening, limit, ret_reader, ret_writer);
 
     if (err == 0)
         err = aio_loop_create_connection(NULL, give_protocol, &opening, options, &transport);
@@ -92,7 +96,7 @@ int aio_open_unix_connection_with(const aio_unix_connect_options *options, size_
 {
     aio_transport *transport = NULL;
     struct opening opening;
-    int err = begin_opening(&opening, limit);
+    int err = begin_opening(&opening, limit, ret_reader, ret_writer);
 
     if (err == 0)
         err = aio_loop_create_unix_connection(NULL, give_protocol, &opening, options, &transport);
@@ -129,12 +133,14 @@ static aio_protocol *make_protocol(void *arg)
 }
 
 static int begin_serving(aio_client_connected_fn client, void *arg, size_t limit,
-                         struct serving **ret_serving)
+                         aio_server **ret_server, struct serving **ret_serving)
 {
     struct serving *serving;
 
     if (client == NULL)
         return aio_raise(AIO_EVALUE, "no function for connected clients given");
+    if (ret_server == NULL)
+        return aio_raise(AIO_EVALUE, "a place for the server is needed, not NULL");
     serving = aio_malloc(sizeof(*serving));
     if (serving == NULL)
         return AIO_ENOMEM;
@@ -163,7 +169,7 @@ int aio_start_server_with(aio_client_connected_fn client, void *arg,
 {
     struct serving *serving = NULL;
     aio_server *server = NULL;
-    int err = begin_serving(client, arg, limit, &serving);
+    int err = begin_serving(client, arg, limit, ret_server, &serving);
 
     if (err == 0)
         err = aio_loop_create_server(NULL, make_protocol, serving, options, &server);
@@ -186,7 +192,7 @@ int aio_start_unix_server_with(aio_client_connected_fn client, void *arg,
 {
     struct serving *serving = NULL;
     aio_server *server = NULL;
-    int err = begin_serving(client, arg, limit, &serving);
+    int err = begin_serving(client, arg, limit, ret_server, &serving);
 
     if (err == 0)
         err = aio_loop_create_unix_server(NULL, make_protocol, serving, options, &server);

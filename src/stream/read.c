@@ -100,10 +100,10 @@ static int read_all(aio_stream_reader *reader, aio_bytes *ret_bytes)
 
 int aio_stream_reader_read(aio_stream_reader *reader, ptrdiff_t size, aio_bytes *ret_bytes)
 {
-    int err;
+    int err = aio__reader_check(reader, ret_bytes);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     aio_stream_reader_ref(reader);
     err = size < 0 ? read_all(reader, ret_bytes) : read_some(reader, (size_t)size, ret_bytes);
     aio_stream_reader_unref(reader);
@@ -130,10 +130,10 @@ static int read_into(aio_stream_reader *reader, char *data, size_t size, size_t 
 int aio_stream_reader_read_into(aio_stream_reader *reader, void *data, size_t size,
                                 size_t *ret_size)
 {
-    int err;
+    int err = aio__reader_check(reader, ret_size);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     if (data == NULL || size == 0)
         return aio_raise(AIO_EVALUE, "read_into() needs memory to read into");
     aio_stream_reader_ref(reader);
@@ -174,10 +174,10 @@ static int readexactly(aio_stream_reader *reader, size_t size, aio_bytes *ret_by
 
 int aio_stream_reader_readexactly(aio_stream_reader *reader, size_t size, aio_bytes *ret_bytes)
 {
-    int err;
+    int err = aio__reader_check(reader, ret_bytes);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     err = check_exact_size(size);
     if (err < 0)
         return err;
@@ -247,10 +247,10 @@ static int peek(aio_stream_reader *reader, size_t size, aio_buffer *ret_view)
 
 int aio_stream_reader_peek(aio_stream_reader *reader, size_t size, aio_buffer *ret_view)
 {
-    int err;
+    int err = aio__reader_check(reader, ret_view);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     if (size == 0 || size > 2 * reader->limit)
         return aio_raise(AIO_EVALUE, "peek() waits for 1 to %zu bytes, not %zu", 2 * reader->limit,
                          size);

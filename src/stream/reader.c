@@ -66,7 +66,8 @@ aio_stream_reader *aio_stream_reader_new(aio_loop *loop, size_t limit)
     reader = aio__loop_alloc(loop, sizeof(*reader));
     if (reader == NULL)
         return aio__failed(AIO_ENOMEM);
-    *reader = (aio_stream_reader){.loop = loop, .refs = 1, .limit = limit};
+    *reader = (aio_stream_reader){
+        .loop = loop, .refs = 1, .limit = limit, .lines = {&aio__stream_lines_ops}};
     return reader;
 }
 
@@ -82,6 +83,7 @@ void aio_stream_reader_unref(aio_stream_reader *reader)
     if (reader == NULL || --reader->refs != 0)
         return;
     aio__inbuf_clear(&reader->buffer);
+    aio_bytes_free(&reader->line);
     aio_exception_unref(reader->exception);
     aio_transport_unref(reader->transport);
     aio__loop_free(reader->loop, reader, sizeof(*reader));
@@ -144,6 +146,8 @@ int aio_stream_reader_feed_data(aio_stream_reader *reader, const void *data, siz
         return aio_raise(AIO_EASSERTION, "feed_data after feed_eof");
     if (size == 0)
         return 0;
+    if (data == NULL)
+        return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", size);
     err = put_in(reader, data, size);
     if (err < 0)
         return err;
@@ -241,6 +245,15 @@ void aio__reader_put_back(aio_stream_reader *reader, struct aio__loan *loan)
 }
 
 /* --- reading, as far as all reads do the same ---------------------------------------------- */
+
+int aio__reader_check(const aio_stream_reader *reader, const void *place)
+{
+    if (reader == NULL)
+        return aio__null_future();
+    if (place == NULL)
+        return aio_raise(AIO_EVALUE, "a place for what is read is needed, not NULL");
+    return 0;
+}
 
 int aio__reader_begin(aio_stream_reader *reader)
 {

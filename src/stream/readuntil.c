@@ -114,11 +114,11 @@ static int take(aio_stream_reader *reader, size_t size, aio_bytes *ret_bytes)
 
 static int prepare(struct search *search)
 {
-    if (search->count == 0)
+    if (search->separators == NULL || search->count == 0)
         return aio_raise(AIO_EVALUE, "Separator should contain at least one element");
     search->shortest = SIZE_MAX;
     for (size_t i = 0; i < search->count; i++) {
-        size_t size = search->separators[i].size;
+        size_t size = search->separators[i].data == NULL ? 0 : search->separators[i].size;
 
         if (size < search->shortest)
             search->shortest = size;
@@ -148,10 +148,10 @@ int aio_stream_reader_readuntil_any(aio_stream_reader *reader, const aio_buffer 
                                     size_t count, aio_bytes *ret_bytes)
 {
     struct search search = {.separators = separators, .count = count, .what = "readuntil"};
-    int err;
+    int err = aio__reader_check(reader, ret_bytes);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     err = prepare(&search);
     if (err < 0)
         return err;
@@ -202,10 +202,10 @@ static int readline(aio_stream_reader *reader, aio_bytes *ret_bytes)
 
 int aio_stream_reader_readline(aio_stream_reader *reader, aio_bytes *ret_bytes)
 {
-    int err;
+    int err = aio__reader_check(reader, ret_bytes);
 
-    if (reader == NULL)
-        return aio__null_future();
+    if (err < 0)
+        return err;
     aio_stream_reader_ref(reader);
     err = readline(reader, ret_bytes);
     aio_stream_reader_unref(reader);

@@ -53,7 +53,11 @@ struct aio_stream_reader {
     struct aio__loan *loan;   /* in the frame of who waits or was woken; may be NULL */
     aio_exception *exception; /* referenced; may be NULL */
     aio_transport *transport; /* referenced; NULL: none, or one that cannot be paused */
+    aio_iterator lines;
+    aio_bytes line; /* the one that lines has given last */
 };
+
+extern const aio_iterator_ops aio__stream_lines_ops;
 
 /* How many bytes the reader holds. */
 static inline size_t aio__reader_size(const aio_stream_reader *reader)
@@ -69,6 +73,9 @@ int aio__reader_lent(aio_stream_reader *reader, size_t size);
 /* What is in the memory of a caller that has not gone on yet goes to the buffer, for another reads
  * before. 0, or AIO_ENOMEM: then nothing has changed. */
 int aio__reader_call_loan_in(aio_stream_reader *reader);
+
+/* Whether there is a reader, and a place for what it reads. 0, or a code. */
+int aio__reader_check(const aio_stream_reader *reader, const void *place);
 
 /*
  * Every read begins with this: the error the reader has, raised; and nothing that it holds is in

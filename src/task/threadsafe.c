@@ -188,13 +188,16 @@ aio_concurrent_future *aio_run_coroutine_threadsafe_at(aio_site site, aio_coro_f
 {
     aio_coroutine *coro = aio_coroutine_new_at(site, fn, arg, options);
     struct call *call;
+    int err;
 
     if (coro == NULL)
         return NULL;
-    if (loop == NULL) {
+    err = loop == NULL ? aio_raise(AIO_ENOLOOP, "no event loop given")
+                       : aio__loop_check_process(loop);
+    if (err < 0) {
         (void)aio_coroutine_close(coro);
         aio_future_unref(coro);
-        return aio__failed(aio_raise(AIO_ENOLOOP, "no event loop given"));
+        return aio__failed(err);
     }
     call = call_new(coro, loop);
     if (call == NULL)

@@ -38,6 +38,12 @@ def main():
     assert lines[0] == 'open' and lines[-1] == 'closed', out
     assert re.fullmatch(r'INFO:     127\.0\.0\.1:\d+ - "GET / HTTP/1\.1" 200 OK', lines[1]), out
     assert 'Application startup complete.' in err and 'Shutting down' in err, err
+    with Service(sys.argv[1], '-1', 3) as service:
+        for _ in range(4):  # whichever answers
+            check(service)
+        out, err = service.stop()
+    assert out.count('open\n') == out.count('closed\n') == 3, out
+    assert err.count('Finished server process') == 3, err
     return 0
 
 

@@ -9,7 +9,7 @@ usage: pages.py count PAGE.md
 A C block with a main() is a whole program, which the build compiles. The text block behind it is
 what the program writes; a Python block between the program of before and this one is what it was
 ported from, and writes the same. A C block without a main() is a piece of one of the page's
-programs, or of a file of examples/. The names of ours on the page stand in a header, and its links
+programs, or of a file of examples/, and so is a block of C++. The names of ours on the page stand in a header, and its links
 to other files lead to one.
 """
 import pathlib
@@ -39,7 +39,7 @@ def parse(text):
         elif kind == 'c' and is_program(block):
             programs.append(Program(block, python))
             python = None
-        elif kind == 'c':
+        elif kind in ('c', 'cpp'):
             pieces.append(block)
         elif kind == 'text' and before == 'program':
             programs[-1].output = block
@@ -54,7 +54,8 @@ def lines(source):
 def stray_pieces(pieces, programs, root):
     """A piece is found line by line, however far it is indented."""
     whole = [program.source for program in programs]
-    whole += [path.read_text(encoding='utf-8') for path in (root / 'examples').rglob('*.[ch]')]
+    whole += [path.read_text(encoding='utf-8') for pattern in ('*.[ch]', '*.cc', '*.hh')
+              for path in (root / 'examples').rglob(pattern)]
     texts = ['\n'.join(['', *lines(source), '']) for source in whole]
     for piece in pieces:
         wanted = '\n'.join(['', *lines(piece), ''])

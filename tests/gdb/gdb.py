@@ -20,6 +20,11 @@ TASKS = [
     r'4  Task-4: sleeper\(\) of \S*hung\.c:\d+, not started',
     r'^4 tasks$',
 ]
+LOOPS = [
+    r'1  0x[0-9a-f]+ of its own: runs Task-1 in thread \d+, 4 of 4 tasks, [1-9]\d* ready, '
+    r'0 jobs elsewhere, \d+ iterations',
+    r'^1 loop$',
+]
 STACKS = [
     r'#\d+ +aio_await \(\) at \S+\n +#\d+ +wait_for_ever \(\) at \S*hung\.c:\d+\n'
     r' +#\d+ +sleeper \(\) at \S*hung\.c:\d+\n',
@@ -31,15 +36,15 @@ STACKS = [
 
 
 def ask(gdb, script, arguments, before):
-    command = [gdb, '-nx', '-batch', '-ex', f'source {script}', *before, '-ex', 'info aio-tasks',
-               '-ex', 'aio-bt all', '-ex', 'aio-bt nobody', *arguments]
+    command = [gdb, '-nx', '-batch', '-ex', f'source {script}', *before, '-ex', 'info aio-loops',
+               '-ex', 'info aio-tasks', '-ex', 'aio-bt all', '-ex', 'aio-bt nobody', *arguments]
     done = subprocess.run([str(part) for part in command], text=True, capture_output=True,
                           check=False)
     return done.stdout + done.stderr
 
 
 def check(title, text):
-    missing = [pattern for pattern in TASKS + STACKS if not re.search(pattern, text, re.M)]
+    missing = [pattern for pattern in LOOPS + TASKS + STACKS if not re.search(pattern, text, re.M)]
     # A walk that does not end at the fiber's first frame goes on into nothing.
     if re.search(r'#\d+ +0x', text):
         missing.append('(a stack goes on beyond its beginning)')

@@ -7,7 +7,7 @@
 
 #include "support/allocation.h"
 #include "support/room.h"
-#include "support/services.h"
+#include "support/service.h"
 
 #include <aio/http_client.h>
 #include <jansson.h>
@@ -15,21 +15,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The URL of a path of a service: "SERVICE_ORIGIN". The buffer is the next of a few. */
+/* The URL of a path of a service: "ORIGIN". The buffer is the next of a few. */
 static inline const char *url_of(const char *name, const char *path)
 {
     static char buffers[8][300];
     static unsigned next;
     char *buffer = buffers[next++ % COUNT_OF(buffers)];
 
-    (void)snprintf(buffer, sizeof(buffers[0]), "%s%s", service(name), path);
+    (void)snprintf(buffer, sizeof(buffers[0]), "%s%s", service_info(name), path);
     return buffer;
 }
 
 /* Of the origin. */
 static inline const char *at(const char *path)
 {
-    return url_of("SERVICE_ORIGIN", path);
+    return url_of("ORIGIN", path);
 }
 
 /* Ask, and read the body as text, which is the caller's to free. */

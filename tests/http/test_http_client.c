@@ -591,7 +591,7 @@ static int secrets(void *arg, void **ret_result)
 
     /* Another origin: the same server by another name. */
     (void)snprintf(elsewhere, sizeof(elsewhere), "/redirect-to?http://localhost%s/echo",
-                   strrchr(service("SERVICE_ORIGIN"), ':'));
+                   strrchr(service_info("ORIGIN"), ':'));
     call.headers = secret;
     call.header_count = COUNT_OF(secret);
     for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -618,7 +618,7 @@ static void secrets_are_not_sent_on_to_another_origin(void **state)
 
 static int credentials(void *arg, void **ret_result)
 {
-    const char *host = service("SERVICE_ORIGIN") + strlen("http://");
+    const char *host = service_info("ORIGIN") + strlen("http://");
     aio_http_session_options options = AIO_HTTP_SESSION_OPTIONS_INIT;
     aio_http_request_options call = AIO_HTTP_REQUEST_OPTIONS_INIT;
     AIO_AUTO(aio_http_session) plain = aio_http_session_new(NULL);

@@ -3,6 +3,7 @@
  * test_http_client_tls.c - https, HTTP/2 and proxies, with nginx and an authority of our own
  */
 #include "http/client_room.h"
+#include "support/cancelling.h"
 
 #include <aio/aio.h>
 
@@ -10,7 +11,7 @@ static aio_http_session_options trusting(void)
 {
     aio_http_session_options options = AIO_HTTP_SESSION_OPTIONS_INIT;
 
-    options.ca_file = service("SERVICE_CA");
+    options.ca_file = service_info("CA");
     return options;
 }
 
@@ -40,21 +41,21 @@ static int trust(void *arg, void **ret_result)
     AIO_AUTO(aio_http_session) trusts = aio_http_session_new(&options);
     int status = 0;
 
-    CHECK_CODE(visit(plain, "SERVICE_NGINX", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
+    CHECK_CODE(visit(plain, "NGINX", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
     CHECK(strstr(aio_error_text(AIO_ESSLCERT), "Cannot connect to host https://localhost:") !=
           NULL);
-    CHECK_CODE(visit(trusts, "SERVICE_NGINX", "/small", NULL, &status, NULL), 0);
+    CHECK_CODE(visit(trusts, "NGINX", "/small", NULL, &status, NULL), 0);
     CHECK(status == 200);
-    CHECK_CODE(visit(trusts, "SERVICE_OTHER", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
+    CHECK_CODE(visit(trusts, "OTHER", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
     call.insecure = true;
-    CHECK_CODE(visit(plain, "SERVICE_NGINX", "/small", &call, &status, NULL), 0);
-    CHECK_CODE(visit(trusts, "SERVICE_OTHER", "/small", &call, NULL, NULL), 0);
+    CHECK_CODE(visit(plain, "NGINX", "/small", &call, &status, NULL), 0);
+    CHECK_CODE(visit(trusts, "OTHER", "/small", &call, NULL, NULL), 0);
     /* A connection that was not verified is not used for who wants that. */
-    CHECK_CODE(visit(plain, "SERVICE_NGINX", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
+    CHECK_CODE(visit(plain, "NGINX", "/small", NULL, NULL, NULL), AIO_ESSLCERT);
     options.ca_file = "/nowhere.pem";
     AIO_AUTO(aio_http_session) broken = aio_http_session_new(&options);
-    CHECK_CODE(visit(broken, "SERVICE_NGINX", "/small", NULL, NULL, NULL), AIO_ESSL);
-    CHECK_CODE(visit(broken, "SERVICE_ORIGIN", "/small", NULL, NULL, NULL), 0);
+    CHECK_CODE(visit(broken, "NGINX", "/small", NULL, NULL, NULL), AIO_ESSL);
+    CHECK_CODE(visit(broken, "ORIGIN", "/small", NULL, NULL, NULL), 0);
     return 0;
 }
 
@@ -69,16 +70,16 @@ static int mutual(void *arg, void **ret_result)
     AIO_AUTO(aio_http_session) without = aio_http_session_new(&options);
     int status = 0;
 
-    CHECK_CODE(visit(without, "SERVICE_MUTUAL", "/small", NULL, &status, NULL), 0);
+    CHECK_CODE(visit(without, "MUTUAL", "/small", NULL, &status, NULL), 0);
     CHECK(status == 400);
-    options.cert_file = service("SERVICE_CERT");
-    options.key_file = service("SERVICE_KEY");
+    options.cert_file = service_info("CERT");
+    options.key_file = service_info("KEY");
     AIO_AUTO(aio_http_session) with = aio_http_session_new(&options);
-    CHECK_CODE(visit(with, "SERVICE_MUTUAL", "/small", NULL, &status, NULL), 0);
+    CHECK_CODE(visit(with, "MUTUAL", "/small", NULL, &status, NULL), 0);
     CHECK(status == 200);
-    options.key_file = service("SERVICE_CA");
+    options.key_file = service_info("CA");
     AIO_AUTO(aio_http_session) wrong = aio_http_session_new(&options);
-    CHECK_CODE(visit(wrong, "SERVICE_MUTUAL", "/small", NULL, &status, NULL), AIO_ESSL);
+    CHECK_CODE(visit(wrong, "MUTUAL", "/small", NULL, &status, NULL), AIO_ESSL);
     return 0;
 }
 
@@ -93,7 +94,7 @@ static int no_tls_there(void *arg, void **ret_result)
     aio_http_response *none = NULL;
     char url[100];
 
-    (void)snprintf(url, sizeof(url), "https%s/", service("SERVICE_ORIGIN") + strlen("http"));
+    (void)snprintf(url, sizeof(url), "https%s/", service_info("ORIGIN") + strlen("http"));
     CHECK_CODE(aio_http_get(session, url, NULL, &none), AIO_ESSL);
     return 0;
 }
@@ -111,13 +112,13 @@ static int versions(void *arg, void **ret_result)
     aio_http_version version = AIO_HTTP_BEST;
     AIO_AUTO(aio_http_session) best = aio_http_session_new(&options);
 
-    TRY(visit(best, "SERVICE_NGINX", "/small", NULL, NULL, &version));
+    TRY(visit(best, "NGINX", "/small", NULL, NULL, &version));
     CHECK(version == AIO_HTTP_2);
-    TRY(visit(best, "SERVICE_NGINX1", "/small", NULL, NULL, &version));
+    TRY(visit(best, "NGINX1", "/small", NULL, NULL, &version));
     CHECK(version == AIO_HTTP_1_1);
     options.version = AIO_HTTP_1_1;
     AIO_AUTO(aio_http_session) old = aio_http_session_new(&options);
-    TRY(visit(old, "SERVICE_NGINX", "/small", NULL, NULL, &version));
+    TRY(visit(old, "NGINX", "/small", NULL, NULL, &version));
     CHECK(version == AIO_HTTP_1_1);
     return 0;
 }
@@ -132,7 +133,7 @@ static int ask(void *arg, void **ret_result)
     AIO_AUTO(aio_http_response) response = NULL;
     const char *text = NULL;
 
-    TRY(aio_http_get(arg, url_of("SERVICE_NGINX", "/www.baidu.com"), NULL, &response));
+    TRY(aio_http_get(arg, url_of("NGINX", "/www.baidu.com"), NULL, &response));
     TRY(aio_http_response_text(response, &text));
     CHECK(strncmp(text, "<html>百度一下", strlen("<html>百度一下")) == 0);
     CHECK_TEXT(aio_http_response_header(response, "Content-Encoding"), "gzip");
@@ -149,7 +150,7 @@ static int multiplexed(void *arg, void **ret_result)
     int err = 0;
 
     /* A stream that stands still, and one that is given up, are in nobody's way. */
-    TRY(aio_http_get(session, url_of("SERVICE_NGINX", "/endless"), NULL, &half));
+    TRY(aio_http_get(session, url_of("NGINX", "/endless"), NULL, &half));
     for (size_t i = 0; i < COUNT_OF(tasks); i++)
         tasks[i] = aio_create_task(ask, session);
     for (size_t i = 0; i < COUNT_OF(tasks); i++) {
@@ -161,7 +162,7 @@ static int multiplexed(void *arg, void **ret_result)
     TRY(err);
     aio_http_response_unref(half);
     half = NULL;
-    TRY(visit(session, "SERVICE_NGINX", "/small", NULL, NULL, NULL));
+    TRY(visit(session, "NGINX", "/small", NULL, NULL, NULL));
     TRY(aio_http_session_get_stats(session, &stats));
     CHECK(stats.opened == 1 && stats.connections == 1 && stats.active == 0);
     CHECK(stats.requests == 32);
@@ -178,9 +179,8 @@ static int over_http_2(void *arg, void **ret_result)
     static const struct {
         const char *path;
         int code;
-    } cases[] = {{"/cut", AIO_HTTP_EPAYLOAD},
-                 {"/half-stall", AIO_ETIMEDOUT},
-                 {"/stall", AIO_ETIMEDOUT}};
+    } cases[] = {
+        {"/cut", AIO_HTTP_EPAYLOAD}, {"/half-stall", AIO_ETIMEDOUT}, {"/stall", AIO_ETIMEDOUT}};
     aio_http_session_options options = trusting();
     aio_http_request_options call = AIO_HTTP_REQUEST_OPTIONS_INIT;
 
@@ -188,11 +188,10 @@ static int over_http_2(void *arg, void **ret_result)
     call.max_body = 1000000;
     AIO_AUTO(aio_http_session) session = aio_http_session_new(&options);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        CHECK_CODE(visit(session, "SERVICE_NGINX", cases[i].path, &call, NULL, NULL),
-                   cases[i].code);
+        CHECK_CODE(visit(session, "NGINX", cases[i].path, &call, NULL, NULL), cases[i].code);
     call.read_timeout = 0;
-    CHECK_CODE(visit(session, "SERVICE_NGINX", "/bomb", &call, NULL, NULL), AIO_HTTP_ETOOLARGE);
-    CHECK_CODE(visit(session, "SERVICE_NGINX", "/small", NULL, NULL, NULL), 0);
+    CHECK_CODE(visit(session, "NGINX", "/bomb", &call, NULL, NULL), AIO_HTTP_ETOOLARGE);
+    CHECK_CODE(visit(session, "NGINX", "/small", NULL, NULL, NULL), 0);
     return 0;
 }
 
@@ -213,7 +212,7 @@ static int upload(void *arg, void **ret_result)
 
     memset(data, 'y', sizeof(data));
     call.body = (aio_buffer){data, sizeof(data)};
-    TRY(aio_http_put(session, url_of("SERVICE_NGINX", "/echo"), &call, &response));
+    TRY(aio_http_put(session, url_of("NGINX", "/echo"), &call, &response));
     TRY(aio_http_response_json(response, &said));
     length = strlen(said_of(said, "body"));
     json_decref(said);
@@ -228,28 +227,20 @@ static void a_body_is_sent_over_http_2(void **state)
 
 /* --- cancelling --------------------------------------------------------------------------- */
 
-static int cancel_everywhere(void *arg, void **ret_result)
+static int ask_anew(void *arg, void **ret_result)
 {
     aio_http_session_options options = trusting();
-    aio_http_session_stats stats = {.size = sizeof(stats)};
-    bool done = false;
-    int turns = 0;
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(&options);
 
-    for (; !done; turns++) {
-        AIO_AUTO(aio_http_session) session = aio_http_session_new(&options);
-        AIO_AUTO(aio_task) task = aio_create_task(ask, session);
-        int err;
+    return ask(session, ret_result);
+}
 
-        for (int i = 0; i < turns && !aio_future_done(task); i++)
-            TRY(aio_sleep(0));
-        done = !aio_task_cancel(task, NULL);
-        err = aio_await(task, NULL);
-        CHECK(err == (done ? 0 : AIO_ECANCELLED));
-        TRY(aio_sleep(0));
-        TRY(aio_http_session_get_stats(session, &stats));
-        CHECK(stats.active == 0);
-    }
-    CHECK(turns > 5);
+static int cancel_everywhere(void *arg, void **ret_result)
+{
+    unsigned points = 0;
+
+    TRY(cancel_at_each_point(ask_anew, NULL, &points));
+    CHECK(points > 2);
     return 0;
 }
 
@@ -266,7 +257,7 @@ static int count_of(aio_http_session *session, const char *what, long *ret_count
     char url[100];
     json_t *said = NULL;
 
-    (void)snprintf(url, sizeof(url), "http://%s/counts", service("SERVICE_PROXY"));
+    (void)snprintf(url, sizeof(url), "http://%s/counts", service_info("PROXY"));
     TRY(aio_http_get(session, url, NULL, &response));
     TRY(aio_http_response_json(response, &said));
     *ret_count = (long)json_integer_value(json_object_get(said, what));
@@ -284,7 +275,7 @@ static int through(aio_http_session *direct, const char *proxy, const char *name
     long after = 0;
     int status = 0;
 
-    (void)snprintf(url, sizeof(url), "%s%s", proxy, service("SERVICE_PROXY"));
+    (void)snprintf(url, sizeof(url), "%s%s", proxy, service_info("PROXY"));
     options.proxy = url;
     AIO_AUTO(aio_http_session) session = aio_http_session_new(&options);
     TRY(count_of(direct, counts, &before));
@@ -298,10 +289,10 @@ static int proxies(void *arg, void **ret_result)
 {
     AIO_AUTO(aio_http_session) direct = aio_http_session_new(NULL);
 
-    TRY(through(direct, "http://user:p%40ss%3Aword@", "SERVICE_ORIGIN", "forward"));
-    TRY(through(direct, "http://user:p%40ss%3Aword@", "SERVICE_NGINX", "connect"));
-    TRY(through(direct, "socks5://user:p%40ss%3Aword@", "SERVICE_ORIGIN", "socks"));
-    TRY(through(direct, "socks5h://user:p%40ss%3Aword@", "SERVICE_NGINX", "names"));
+    TRY(through(direct, "http://user:p%40ss%3Aword@", "ORIGIN", "forward"));
+    TRY(through(direct, "http://user:p%40ss%3Aword@", "NGINX", "connect"));
+    TRY(through(direct, "socks5://user:p%40ss%3Aword@", "ORIGIN", "socks"));
+    TRY(through(direct, "socks5h://user:p%40ss%3Aword@", "NGINX", "names"));
     return 0;
 }
 
@@ -320,15 +311,15 @@ static int refusing_proxies(void *arg, void **ret_result)
 
     for (size_t i = 0; i < COUNT_OF(schemes); i++) {
         (void)snprintf(url, sizeof(url), "%s://user:wrongsecret@%s", schemes[i],
-                       service("SERVICE_PROXY"));
+                       service_info("PROXY"));
         call.proxy = url;
-        CHECK_CODE(visit(session, "SERVICE_NGINX", "/small", &call, NULL, NULL), AIO_HTTP_EPROXY);
+        CHECK_CODE(visit(session, "NGINX", "/small", &call, NULL, NULL), AIO_HTTP_EPROXY);
         CHECK(strstr(aio_error_text(AIO_HTTP_EPROXY), "wrongsecret") == NULL);
     }
     call.proxy = "http://127.0.0.1:1";
-    CHECK_CODE(visit(session, "SERVICE_NGINX", "/small", &call, NULL, NULL), -ECONNREFUSED);
+    CHECK_CODE(visit(session, "NGINX", "/small", &call, NULL, NULL), -ECONNREFUSED);
     call.proxy = "";
-    CHECK_CODE(visit(session, "SERVICE_NGINX", "/small", &call, NULL, NULL), 0);
+    CHECK_CODE(visit(session, "NGINX", "/small", &call, NULL, NULL), 0);
     return 0;
 }
 
@@ -341,7 +332,7 @@ static int environment(void *arg, void **ret_result)
 {
     AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
 
-    CHECK_CODE(visit(session, "SERVICE_ORIGIN", "/small", NULL, NULL, NULL), 0);
+    CHECK_CODE(visit(session, "ORIGIN", "/small", NULL, NULL, NULL), 0);
     return 0;
 }
 
@@ -359,7 +350,7 @@ static int stack_used(void *arg, void **ret_result)
     aio_http_session_options options = trusting();
     aio_http_session *session = aio_http_session_new(&options);
 
-    TRY(visit(session, "SERVICE_NGINX", "/www.pythonav.com", NULL, NULL, NULL));
+    TRY(visit(session, "NGINX", "/www.pythonav.com", NULL, NULL, NULL));
     aio_http_session_unref(session); /* with a connection of TLS to end */
     return 0;
 }

@@ -2,9 +2,15 @@
 /*
  * test_http_server.c - requests and answers over real connections
  */
+#include "base/compiler.h"
+#include "fiber/sanitize.h"
 #include "http/site.h"
 
+#include <aio/testing.h>
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -531,6 +537,30 @@ static void a_server_that_stops_cancels_handlers_that_hang(void **state)
     room_run(stop_what_hangs);
 }
 
+static int stop_before_the_body(void *arg, void **ret_result)
+{
+    aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
+    aio_http_server *server = NULL;
+    struct peer peer;
+
+    options.body_timeout = AIO_FOREVER;
+    options.shutdown_timeout = 10;
+    TRY(site_start(answer_request, arg, &options, &server));
+    TRY(peer_open(&peer, server));
+    TRY(peer_say(&peer, "POST /y HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"));
+    TRY(peer_hear(&peer, &answer));
+    CHECK(answer.status == 200);
+    TRY(site_stop(server)); /* and not AIO_ETIMEDOUT */
+    CHECK(peer_hear_end(&peer) == 0);
+    peer_close(&peer);
+    return 0;
+}
+
+static void a_server_that_stops_waits_for_no_body_that_is_answered(void **state)
+{
+    room_run(stop_before_the_body);
+}
+
 static int share_a_port(void *arg, void **ret_result)
 {
     aio_http_server_options options = AIO_HTTP_SERVER_OPTIONS_INIT;
@@ -580,6 +610,58 @@ static void options_that_make_no_sense_are_refused(void **state)
     assert_int_equal(aio_http_add_header(NULL, "a", "b"), AIO_EVALUE);
     assert_int_equal(aio_http_write(NULL, "a", 1), AIO_EVALUE);
     assert_int_equal(aio_http_request_read(NULL, &stats, 1), AIO_EVALUE);
+}
+
+/* One request by a client that allocates nothing. */
+static int exchange(int fd)
+{
+    static const char text[] = GET("/a?b");
+    char reply[1000];
+    ssize_t got = -1;
+
+    CHECK(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(text) - 1);
+    while (got < 0) {
+        TRY(aio_sleep(0));
+        got = recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
+    }
+    CHECK(got > 100);
+    return 0;
+}
+
+static int exchange_again(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    aio_http_server *server = NULL;
+    size_t failures;
+
+    TRY(start(room, &server));
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_port = htons((uint16_t)aio_http_server_port(server));
+    room->fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(room->fds[0], (struct sockaddr *)&name, sizeof(name)) == 0);
+    for (int i = 0; i < 5; i++)
+        TRY(exchange(room->fds[0]));
+    aio_testing_fail_allocation(1);
+    for (int i = 0; i < 20; i++)
+        TRY(exchange(room->fds[0]));
+    failures = aio_testing_allocation_failures();
+    aio_testing_fail_allocation(0);
+    CHECK(failures == 0);
+    return site_stop(server);
+}
+
+static void a_request_like_the_last_one_costs_no_allocation(void **state)
+{
+    static struct room room; /* for the handler: a loop of room_run() would pool nothing */
+    int err;
+
+    if (AIO__ASAN || AIO__ON_VALGRIND)
+        skip(); /* every object is an allocation then */
+    err = aio_run(exchange_again, &room, NULL);
+    close(room.fds[0]);
+    if (err < 0)
+        fail_msg("%s", aio_error_text(err));
 }
 
 /* Some of this fails at any point. */
@@ -632,8 +714,10 @@ int main(void)
         cmocka_unit_test(a_client_that_goes_away_cancels_the_handler),
         cmocka_unit_test(a_server_that_stops_answers_what_it_has_begun),
         cmocka_unit_test(a_server_that_stops_cancels_handlers_that_hang),
+        cmocka_unit_test(a_server_that_stops_waits_for_no_body_that_is_answered),
         cmocka_unit_test(servers_share_a_port),
         cmocka_unit_test(options_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_request_like_the_last_one_costs_no_allocation),
         cmocka_unit_test(a_server_survives_every_shortage_of_memory),
     };
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -509,6 +510,67 @@ static void a_service_has_a_start_and_an_end(void **state)
     room_run(live);
 }
 
+static atomic_int starts;
+static atomic_int ends;
+
+static int count_start(aio_web *app, void *arg)
+{
+    (void)atomic_fetch_add(&starts, 1);
+    return 0;
+}
+
+static int count_end(aio_web *app, void *arg)
+{
+    (void)atomic_fetch_add(&ends, 1);
+    return 0;
+}
+
+static int serve_in_threads(void *arg, void **ret_result)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = AIO_WEB_OPTIONS_INIT;
+
+    options.quiet = true;
+    options.workers = 3;
+    options.http.port = serving->port;
+    return aio_web_serve(serving->app, &options);
+}
+
+static int ask_workers(void *arg, void **ret_result)
+{
+    struct serving serving = {aio_web_new(), arg, free_port()};
+    AIO_AUTO(aio_task) task = NULL;
+    struct peer peers[20];
+
+    TRY(serving.port);
+    TRY(aio_web_on_startup(serving.app, count_start, NULL));
+    TRY(aio_web_on_shutdown(serving.app, count_end, NULL));
+    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
+    task = aio_create_task(serve_in_threads, &serving);
+    while (atomic_load(&starts) < 3)
+        TRY(aio_sleep(0));
+    for (size_t i = 0; i < COUNT_OF(peers); i++) {
+        peers[i] = (struct peer){0};
+        TRY(aio_open_connection("127.0.0.1", serving.port, &peers[i].reader, &peers[i].writer));
+        TRY(peer_say(&peers[i], GET("/")));
+    }
+    for (size_t i = 0; i < COUNT_OF(peers); i++) {
+        TRY(peer_hear(&peers[i], &answer));
+        CHECK_TEXT(answer.body, "here");
+        peer_close(&peers[i]);
+    }
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    CHECK(atomic_load(&ends) == 3);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_service_is_served_by_several_threads(void **state)
+{
+    room_run(ask_workers);
+}
+
 static int start_badly(void *arg, void **ret_result)
 {
     struct serving serving = {aio_web_new(), arg, -1};
@@ -574,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_blocking_handler_is_waited_for_though_its_client_is_gone),
         cmocka_unit_test(middleware_stands_around_the_handlers),
         cmocka_unit_test(a_service_has_a_start_and_an_end),
+        cmocka_unit_test(a_service_is_served_by_several_threads),
         cmocka_unit_test(a_start_that_fails_is_the_end),
         cmocka_unit_test(a_service_survives_every_shortage_of_memory),
     };

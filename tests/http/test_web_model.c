@@ -240,6 +240,7 @@ static int read_no_json(void *arg, void **ret_result)
                                         "{} {}",
                                         "NaN"};
     static char deep[20000];
+    static char many[600000];
     aio_http_server *server = NULL;
     aio_web *app;
 
@@ -253,6 +254,10 @@ static int read_no_json(void *arg, void **ret_result)
     TRY(post(server, "application/json", deep, sizeof(deep)));
     CHECK(answer.status == 400);
     CHECK_TEXT(answer.body, "{\"detail\":\"There was an error parsing the body\"}");
+    for (size_t i = 0; i < sizeof(many); i += 3)
+        memcpy(many + i, i == 0 ? "[{}" : ",{}", 3);
+    TRY(post(server, "application/json", many, sizeof(many)));
+    CHECK(answer.status == 413);
     aio_web_unref(app);
     return site_stop(server);
 }

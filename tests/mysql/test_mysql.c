@@ -179,6 +179,22 @@ static int sleep_by_tls(void *arg, void **ret_result)
     return aio_mysql_execute(cursor, "SELECT SLEEP(2)", NULL, 0);
 }
 
+static int statement_by_tls_is_cancelled_at_once(void *arg, void **ret_result)
+{
+    aio_task *task = aio_create_task(sleep_by_tls, NULL);
+    aio_future *shield = aio_shield(task);
+    int err;
+
+    CHECK_CODE(aio_wait_for(shield, 0.5, NULL), AIO_ETIMEDOUT);
+    aio_future_unref(shield);
+    CHECK(aio_task_cancel(task, NULL));
+    err = aio_await(task, NULL);
+    CHECK(err == AIO_ECANCELLED || err == 0);
+    aio_future_unref(task);
+    return aio_loop_shutdown_default_executor(aio_get_running_loop(), AIO_FOREVER);
+}
+TEST_OF(statement_by_tls_is_cancelled_at_once)
+
 /* Ten statements of two seconds each: one after the other they would take twenty. */
 static int connections_with_tls_wait_at_the_same_time(void *arg, void **ret_result)
 {
@@ -534,6 +550,7 @@ static int connection_does_one_thing_at_a_time(void *arg, void **ret_result)
     TRY(room_turn());
     CHECK_CODE(aio_mysql_ping(conn), AIO_ERUNTIME);
     CHECK_CODE(aio_mysql_cursor_close(prepared), AIO_ERUNTIME);
+    CHECK_CODE(aio_mysql_cursor_close(cursor), AIO_ERUNTIME);
     aio_mysql_cursor_unref(prepared); /* in the middle of another's statement */
     aio_mysql_close(conn);
     CHECK(aio_mysql_is_closed(conn));
@@ -717,6 +734,7 @@ int main(void)
         TEST(name_means_tcp_and_a_path_the_socket),
         TEST(refusals_have_class_number_and_text_but_no_password),
         TEST(tls_verifies_the_server_and_its_name),
+        TEST(statement_by_tls_is_cancelled_at_once),
         TEST(connections_with_tls_wait_at_the_same_time),
         TEST(statement_tells_what_it_did),
         TEST(many_rows_by_text),

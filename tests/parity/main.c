@@ -24,6 +24,8 @@ static const char usage[] =
     "       --levels N    only cases up to this level\n"
     "       --part I/N    only the I-th of every N cases\n"
     "       --case ID     only this one\n"
+    "       --host        in a loop that is the guest of a host's uv_loop_t\n"
+    "       --debug       in debug mode\n"
     "       --verbose     print the id of a case before it is played\n";
 
 enum mode { MODE_PROGRAM, MODE_BATCH, MODE_CHECK, MODE_STARVE };
@@ -59,6 +61,10 @@ static void read_settings(int count, char **words, struct settings *ret_settings
             settings.mode = MODE_CHECK;
         else if (strcmp(word, "--starve") == 0)
             settings.mode = MODE_STARVE;
+        else if (strcmp(word, "--host") == 0)
+            way.in_host = true;
+        else if (strcmp(word, "--debug") == 0)
+            way.debug = true;
         else if (strcmp(word, "--verbose") == 0)
             settings.verbose = true;
         else if (strcmp(word, "--levels") == 0 && next != NULL)

@@ -11,6 +11,7 @@
  * the trace, so nothing is printed any more.
  */
 #include "player.h"
+#include "host.h"
 #include "interp.h"
 #include "values.h"
 
@@ -24,6 +25,8 @@
 /* A program of the corpora deadlocks three times at most. */
 #define MAX_DEADLOCKS 20
 #define SHUTDOWN_NAME "shutdown"
+
+struct way way;
 
 /* ---- The trace ----------------------------------------------------------------------- */
 
@@ -387,9 +390,19 @@ static bool player_open(struct player *player, struct text *trace)
 
     options.clock = AIO_CLOCK_VIRTUAL;
     options.stack_size = STACK_BYTES;
+    if (way.in_host) {
+        player->host = host_open();
+        if (player->host == NULL)
+            return false;
+        options.uv = player->host;
+    }
     player->loop = aio_loop_new(&options);
-    if (player->loop == NULL)
+    if (player->loop == NULL) {
+        host_close(player->host);
         return false;
+    }
+    if (way.debug)
+        aio_loop_set_debug(player->loop, true);
     player->trace = trace;
     player->start = aio_loop_time(player->loop);
     aio_set_event_loop(player->loop);
@@ -410,6 +423,7 @@ static void player_close(struct player *player)
         kept->unref(kept->object);
     aio_set_event_loop(NULL);
     aio_loop_unref(player->loop);
+    host_close(player->host);
 }
 
 bool play(const char *text, struct text *trace, struct text *error)

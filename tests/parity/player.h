@@ -11,6 +11,7 @@
  *   tasks.c     level 1                   compounds.c  level 2
  *   sync.c      level 3                   context.c    level 4, but for
  *   starve.c    allocations that fail     generators.c its generators
+ *   host.c      whose guest the loop may be
  *   streams.c   level 5, but for          transport.c  its transports
  */
 #ifndef PARITY_PLAYER_H
@@ -43,7 +44,8 @@ struct player {
     struct text *trace;  /* where lines go; borrowed */
     struct text unheard; /* where they go when the run is over */
     bool quiet;
-    bool has_generators; /* some were made: the shutdown closes them */
+    bool has_generators;    /* some were made: the shutdown closes them */
+    struct uv_loop_s *host; /* only where way.in_host */
     aio_loop *loop;
     double start; /* the loop's time at the beginning, which the trace calls 0 */
     unsigned implicit_tasks;
@@ -52,6 +54,13 @@ struct player {
     struct kept *kept; /* newest first */
     struct label *labels;
 };
+
+/** How programs are played: what a program sees is the same. */
+struct way {
+    bool in_host; /* the loop is the guest of a host's uv_loop_t */
+    bool debug;   /* in debug mode */
+};
+extern struct way way;
 
 /*
  * Play a program and append its trace. Returns false if it could not be read or the loop not

@@ -284,13 +284,19 @@ static enum flow op_readuntil(struct frame *frame, const struct statement *state
 static enum flow op_for_line(struct frame *frame, const struct statement *statement)
 {
     aio_stream_reader *reader = object_arg(&statement->args[0]);
+    aio_iterator *lines = aio_stream_reader_iterator(reader);
     enum flow flow = FLOW_NEXT;
 
     while (flow == FLOW_NEXT) {
-        aio_bytes bytes;
-        int code = aio_stream_reader_readline(reader, &bytes);
+        aio_bytes bytes = {NULL, 0};
+        void *line;
+        int code = aio_anext(lines, &line);
 
-        if (code == 0 && bytes.size == 0) {
+        if (code == 0) {
+            bytes = *(aio_bytes *)line;
+            *(aio_bytes *)line = (aio_bytes){NULL, 0};
+        }
+        if (code == AIO_ESTOP) {
             say(frame->player, "%s end", statement->subject);
             return FLOW_NEXT;
         }

@@ -571,6 +571,26 @@ static void connection_survives_each_allocation_failing(void **state)
     room_run_starved(talk_a_little);
 }
 
+static int close_while_another_waits(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_redis) redis = NULL;
+    AIO_AUTO(aio_task) task = NULL;
+    int err;
+
+    TRY(connect_to("REDIS", &redis));
+    task = aio_create_task(pop_for_ever, redis);
+    TRY(room_turn());
+    aio_redis_close(redis);
+    err = aio_await(task, NULL);
+    CHECK(err == AIO_REDIS_ECLOSED || err == AIO_ENOMEM);
+    return 0;
+}
+
+static void closing_survives_each_allocation_failing(void **state)
+{
+    room_run_starved(close_while_another_waits);
+}
+
 static int wait_in_a_loop_that_is_closed(void *arg, void **ret_result)
 {
     aio_redis *redis = NULL;
@@ -625,6 +645,7 @@ int main(void)
         TEST(misuse_has_a_code_and_changes_nothing),
         cmocka_unit_test(command_outside_a_task_is_refused),
         cmocka_unit_test(connection_survives_each_allocation_failing),
+        cmocka_unit_test(closing_survives_each_allocation_failing),
         cmocka_unit_test_setup_teardown(
             connection_that_is_open_when_its_loop_is_closed_leaves_nothing, count_allocations,
             check_allocations),

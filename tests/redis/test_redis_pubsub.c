@@ -3,6 +3,7 @@
  * test_redis_pubsub.c - messages, by a real redis-server
  */
 #include "support/allocation.h"
+#include "support/gate.h"
 #include "support/room.h"
 #include "support/service.h"
 
@@ -209,6 +210,34 @@ static int server_that_goes_is_told_to_the_reader(void *arg, void **ret_result)
 }
 TEST_OF(server_that_goes_is_told_to_the_reader)
 
+/* What is half here when the connection ends belongs to nobody. */
+static int message_that_is_cut_anywhere_is_an_error(void *arg, void **ret_result)
+{
+    aio_redis_options options = AIO_REDIS_OPTIONS_INIT;
+    aio_redis *listener = NULL;
+    aio_redis_pubsub *pubsub = NULL;
+    aio_redis *redis = NULL;
+    struct gate gate;
+
+    TRY(gate_open(&gate, "127.0.0.1", atoi(strrchr(service_info("REDIS"), ':') + 1)));
+    options.host = "127.0.0.1";
+    options.port = gate.port;
+    for (size_t after = 0; after < 41; after += 4) { /* as many as a message has */
+        TRY(aio_redis_connect(&options, &listener));
+        TRY(aio_redis_pubsub_new(listener, &pubsub));
+        aio_redis_unref(listener);
+        TRY(connect_to("REDIS", &redis));
+        TRY(aio_redis_subscribe(pubsub, "a"));
+        gate_set(&gate, GATE_CUT, after);
+        TRY(aio_redis_command(redis, NULL, "PUBLISH a 0123456789"));
+        CHECK_CODE(read_one(pubsub, NULL), AIO_REDIS_ECLOSED);
+        gate_set(&gate, GATE_OPEN, 0);
+        TRY(finish(pubsub, redis));
+    }
+    return gate_close(&gate);
+}
+TEST_OF(message_that_is_cut_anywhere_is_an_error)
+
 static int connection_that_listens_takes_no_commands(void *arg, void **ret_result)
 {
     aio_redis *redis = NULL;
@@ -282,6 +311,7 @@ int main(void)
         TEST(subscription_that_is_cancelled_does_not_mix_the_answers_up),
         TEST(flood_is_held_back_and_loses_nothing),
         TEST(server_that_goes_is_told_to_the_reader),
+        TEST(message_that_is_cut_anywhere_is_an_error),
         TEST(connection_that_listens_takes_no_commands),
         TEST(server_without_permission_says_so),
         cmocka_unit_test(pubsub_survives_each_allocation_failing),

@@ -182,10 +182,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.compressed(zlib.compress(page(self.seed, '/www.baidu.com').encode()), 'deflate')
 
     def do_bomb(self, *unused):
-        squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
+        squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)
         zeros = bytes(1 << 20)
         self.begin_chunks(Content_Type='text/plain', Content_Encoding='gzip')
-        for _ in range(256):
+        for _ in range(128):
             if piece := squeeze.compress(zeros):
                 self.chunk(piece)
         self.chunk(squeeze.flush())

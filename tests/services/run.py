@@ -18,11 +18,12 @@ authority, SERVICE_CONTROL the socket of control.py, and
                                          SERVICE_CERT and SERVICE_KEY are files with a good one
     other       SERVICE_OTHER            the same, whose certificate is for another name
     proxy       SERVICE_PROXY            127.0.0.1:PORT, for user "user", password "p@ss:word"
-    redis       SERVICE_REDIS            redis://127.0.0.1:PORT; SERVICE_REDIS_SOCKET is its path
+    redis       SERVICE_REDIS            redis://127.0.0.1:PORT, also in REDIS_URL;
+                                         SERVICE_REDIS_SOCKET is its path
     redis_auth  SERVICE_REDIS_AUTH       the same with a password: redis://:PASSWORD@...
     redis_tls   SERVICE_REDIS_TLS        the same with TLS: rediss://:PASSWORD@...
     mariadb     SERVICE_MARIADB_PORT     on 127.0.0.1, user root, with TLS too; _SOCKET and
-                                         _PASSWORD
+                                         _PASSWORD. Also in MYSQL_TCP_PORT and MYSQL_PWD
 
 It ends with the command's status; with 77, which counts as skipped, if a program that is
 to serve is not installed.
@@ -77,14 +78,16 @@ def start_web(names, where, authority, enter):
 def start_redis(name, where, authority, enter):
     service = enter(name, Redis(where, password=None if name == 'redis' else PASSWORD,
                                 authority=authority if name == 'redis_tls' else None))
-    return {f'SERVICE_{name.upper()}': service.url,
+    said = {f'SERVICE_{name.upper()}': service.url,
             f'SERVICE_{name.upper()}_SOCKET': str(service.socket)}
+    return said | {'REDIS_URL': service.url} if name == 'redis' else said
 
 
 def start_mariadb(where, authority, enter):
     service = enter('mariadb', Mariadb(where, PASSWORD, authority))
     return {'SERVICE_MARIADB_PORT': str(service.port), 'SERVICE_MARIADB_PASSWORD': PASSWORD,
-            'SERVICE_MARIADB_SOCKET': str(service.socket)}
+            'SERVICE_MARIADB_SOCKET': str(service.socket), 'MYSQL_TCP_PORT': str(service.port),
+            'MYSQL_PWD': PASSWORD}
 
 
 def start(names, where, stack):

@@ -1,16 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * service.c - the real servers that tests/services/run.py has started for this program
+ * service.c - the real servers that tests/services/run.py starts for a test program
  */
 #include "support/service.h"
 
 #include "support/unit.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* --- starting them ---------------------------------------------------------------------- */
+
+static _Noreturn void run(const char *names, int input, int output)
+{
+    char command[1000];
+
+    (void)snprintf(command, sizeof(command), "exec python3 '%s' %s", SERVICES_RUN, names);
+    (void)dup2(input, STDIN_FILENO);
+    (void)dup2(output, STDOUT_FILENO);
+    (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(1);
+}
+
+/* Lines "NAME=VALUE" up to "ready". */
+static bool read_environment(FILE *output)
+{
+    char line[1000];
+
+    while (fgets(line, sizeof(line), output) != NULL) {
+        char *value = strchr(line, '=');
+
+        line[strcspn(line, "\n")] = '\0';
+        if (strcmp(line, "ready") == 0)
+            return true;
+        if (value == NULL) {
+            (void)fprintf(stderr, "%s\n", line);
+            continue;
+        }
+        *value = '\0';
+        (void)setenv(line, value + 1, 1);
+    }
+    return false;
+}
+
+/* Nobody else has the other end of its input, which thus ends with this process. */
+int services_start(const char *names)
+{
+    int input[2];
+    int output[2];
+    int status = 0;
+    FILE *said;
+    pid_t pid;
+
+    if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0)
+        return EXIT_FAILURE;
+    pid = fork();
+    if (pid == 0)
+        run(names, input[0], output[1]);
+    (void)close(input[0]);
+    (void)close(output[1]);
+    said = fdopen(output[0], "r");
+    if (pid < 0 || said == NULL)
+        return EXIT_FAILURE;
+    if (read_environment(said)) {
+        (void)fclose(said);
+        return 0; /* input[1] stays open for as long as this process lives */
+    }
+    (void)fclose(said);
+    (void)waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+/* --- using them ------------------------------------------------------------------------- */
 
 const char *service_info(const char *name)
 {
@@ -20,7 +88,7 @@ const char *service_info(const char *name)
     (void)snprintf(variable, sizeof(variable), "SERVICE_%s", name);
     value = getenv(variable);
     if (value == NULL)
-        fail_msg("%s is not set: this program is run by tests/services/run.py", variable);
+        fail_msg("no service has set %s: tests/services/run.py starts them", variable);
     return value;
 }
 

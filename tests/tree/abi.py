@@ -40,6 +40,7 @@ def update(version, path, library):
     for symbol in exported(library):
         symbols.setdefault(symbol, version)
     lines = [f'{soname(library)} {path.stem} #MINVER#',
+             '* Build-Depends-Package: libaioc-dev',
              *(f' {symbol} {since}' for symbol, since in sorted(symbols.items()))]
     path.write_text('\n'.join([*lines, '']), encoding='utf-8')
 

@@ -20,7 +20,7 @@ ORDER = ['base', 'fiber', 'loop', 'future', 'task', 'sync', 'executor', 'net', '
 EXTERNAL = {
     'uv.h': {'loop', 'net', 'executor', 'process'},
     'ares.h': {'net'},
-    'openssl/': {'net', 'http'},
+    'openssl/': {'net', 'http', 'mysql'},
 }
 
 # Headers that the build writes.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check that every public function of the core is called wrongly by a test.
+"""Check that every public function of the library is called wrongly by a test.
 
-usage: misuse.py ROWS HEADER...
+usage: misuse.py ROWS... -- HEADER...
 
-ROWS, tests/unit/misuse.h, needs a row for each function of the HEADERs that takes anything, and
-one with a closed loop for each that takes a loop.
+The ROWS, tests/unit/misuse.h and misuse_io.h, need one for each function of the HEADERs that takes
+anything, and one with a closed loop for each that takes a loop.
 """
 import pathlib
 import re
@@ -25,14 +25,16 @@ def functions(header):
 
 def main():
     rows = {}
-    for row in re.findall(r'^[A-Z_]+\(.*?\)$', pathlib.Path(sys.argv[1]).read_text(), re.S | re.M):
+    split = sys.argv.index('--')
+    text = ''.join(pathlib.Path(path).read_text() for path in sys.argv[1:split])
+    for row in re.findall(r'^[A-Z_]+\(.*?\)$', text, re.S | re.M):
         name = re.search(r'\baio_\w+(?=,)', row)
         if name and not row.startswith('OBJECT'):
             rows.setdefault(name.group(), []).append(row)
         elif row.startswith('OBJECT'):
             rows.setdefault(re.findall(r'\baio_\w+', row)[1], []).append(row)
     missing = []
-    for header in sys.argv[2:]:
+    for header in sys.argv[split + 1:]:
         for name, parameters in functions(header):
             own = rows.get(name, [])
             if not own:

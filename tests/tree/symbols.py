@@ -35,6 +35,9 @@ NOT_OURS_TO_CALL = set('''
     printf vprintf puts putchar perror __printf_chk __vprintf_chk
 '''.split())
 
+# What ends a process that is not the user's: the child that could not become another program.
+ONLY_THERE = {'_exit': {'process_spawn.c.o'}}
+
 # ld.so's search path is not ours to know: these names are what it takes.
 NEIGHBOURS = ['libc.so.6', 'libpthread.so.0', 'librt.so.1', 'libm.so.6', 'libaio.so.1',
               'liburing.so.2', 'libuv.so.1']
@@ -126,10 +129,21 @@ def check_archive(archive):
             yield f'{name} in the static library is a name of <aio.h> or of a system'
 
 
+def check_archive_imports(archive):
+    member = ''
+    for line in output('nm', '--undefined-only', str(archive)).splitlines():
+        if line.endswith(':'):
+            member = line[:-1]
+        name = line.split()[-1] if line else ''
+        if member not in ONLY_THERE.get(name, {member}):
+            yield f'{member} calls {name}()'
+
+
 def main():
     library, archive, *headers = map(pathlib.Path, sys.argv[1:])
     failures = [*check_exports(library, headers), *check_imports(library),
-                *check_library(library), *check_archive(archive)]
+                *check_library(library), *check_archive(archive),
+                *check_archive_imports(archive)]
     for failure in failures:
         print(failure)
     print(f'{len(failures)} failures')

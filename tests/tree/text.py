@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 LICENCE = 'SPDX-License-Identifier: MIT'
-SOURCE = {'.c', '.h', '.S', '.cc', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.pyx', '.js',
+SOURCE = {'.c', '.h', '.S', '.cc', '.hh', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.pyx', '.js',
           '.css', '.cmake'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
                    '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict',
@@ -51,7 +51,7 @@ def check_start(path, lines):
     body = lines[1:] if lines and lines[0].startswith('#!') else lines
     if not body or LICENCE not in body[0]:
         yield 1, f'does not begin with "{LICENCE}"'
-    elif path.suffix in {'.c', '.h', '.S', '.cc'}:
+    elif path.suffix in {'.c', '.h', '.S', '.cc', '.hh'}:
         top = '\n'.join(body[1:4])
         if not re.search(rf'/\* ?(\n \* )?{re.escape(path.name)} - \w', top):
             yield 2, f'no comment "{path.name} - what it is" behind the licence'

@@ -2,18 +2,8 @@
 /*
  * misuse.h - how each function of the core can be called wrongly, and what it has to answer
  *
- * For test_misuse.c, which includes it twice, with macros that make a function and then a test
- * of each row. tests/tree/misuse.py asks for a row of every function that takes anything, and
- * for one with `closed` of each that takes a loop.
- *
- *   CODE     a negative code, and a message with it
- *   NAMED    the code that is given first, whose name says it all
- *   FAILS    NULL instead of an object, and the code for who looks at once
- *   ANSWER   what is given first
- *   TEXT     some text, NUMBER some number, NO_NUMBER none
- *   OBJECT   is no mistake: what is given first drops what came of it
- *   NOTHING  happens
- *   ..._IF   only where there is NO_LOOP or NO_TASK that runs, or A_LOOP that does
+ * For test_misuse.c; misuse_run.h says what the words mean. tests/tree/misuse.py asks for a row of
+ * every function that takes anything, and for one with `closed` of each that takes a loop.
  */
 
 /* as_completed.h */
@@ -486,9 +476,22 @@ CODE(aio_pool_wait_closed, NULL)
 ANSWER(true, aio_pool_is_closed, NULL)
 CODE(aio_pool_get_stats, NULL, NULL)
 
+/* portal.h */
+FAILS(aio_portal_new, &unsized.runner)
+NOTHING(aio_portal_free, NULL)
+ANSWER(NULL, aio_portal_get_loop, NULL)
+CODE(aio_portal_call, NULL, NULL, NULL, NULL)
+CODE(aio_portal_call, NULL, coroutine, NULL, NULL)
+CODE(aio_portal_call, stopped_portal, coroutine, NULL, NULL)
+CODE(aio_portal_call_at, here, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, NULL, NULL, NULL)
+FAILS(aio_portal_start_task_soon, NULL, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon, stopped_portal, coroutine, NULL, NULL)
+FAILS(aio_portal_start_task_soon_at, here, NULL, NULL, NULL, NULL)
+CODE(aio_portal_stop, NULL, false)
+ANSWER(0, aio_portal_stop, stopped_portal, true)
+
 /* process_pool.h: this program is no worker */
-NOTHING(aio_process_worker_main, 0, NULL)
-/* process_pool.h */
 ANSWER(false, aio_process_worker_main, 0, NULL)
 FAILS(aio_process_pool_new, NULL)
 FAILS(aio_process_pool_new, &unsized.processes)
@@ -703,6 +706,11 @@ CODE(aio_timeout_exit, NULL, 0)
 CODE(aio_timeout_reschedule, NULL, 0.0)
 NO_NUMBER(aio_timeout_when, NULL)
 ANSWER(false, aio_timeout_expired, NULL)
+
+/* type.h: no text is an empty one */
+/* type.h */
+ANSWER(2, aio_repr_text, NULL, 0, NULL, 0)
+ANSWER(3, aio_repr_bytes, NULL, 0, NULL, 0)
 
 /* wait.h */
 CODE(aio_wait, NULL, 0, 0.0, AIO_ALL_COMPLETED, NULL)

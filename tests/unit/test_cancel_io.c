@@ -56,7 +56,7 @@ static char much[MUCH];
 static char names[64]; /* where our name server is */
 
 static const struct operation *current;
-static unsigned point; /* iterations, or tenths of a millisecond */
+static unsigned point; /* iterations, or tenths of a millisecond, as long as there are few */
 static bool by_timeout;
 static bool was_over; /* the operation ended before it could be cancelled */
 
@@ -199,11 +199,21 @@ static int run_operation(void *arg, void **ret_result)
     return current->run(arg);
 }
 
+/* Times that grow after the first hundred points: on a busy machine a process takes its time. */
+static double growth(unsigned at, double factor)
+{
+    double result = 1;
+
+    for (; at > 100; at--)
+        result *= factor;
+    return result;
+}
+
 static int run_with_timeout(void *arg, void **ret_result)
 {
     AIO_AUTO(aio_task) task = aio_create_task(run_operation, arg);
 
-    return aio_wait_for(task, point * 0.0001, NULL);
+    return aio_wait_for(task, point < 100 ? point * 0.0001 : 0.01 * growth(point, 1.05), NULL);
 }
 
 /* Run the operation and cut it short at the point: what it gave. */
@@ -212,7 +222,7 @@ static int cut_short(struct ground *g)
     AIO_AUTO(aio_task) task = aio_create_task(by_timeout ? run_with_timeout : run_operation, g);
 
     for (unsigned i = 0; !by_timeout && i < point && !aio_future_done(task); i++)
-        TRY(i < 100 ? aio_sleep(0) : aio_sleep(0.0005)); /* some wait for others than the loop */
+        TRY(aio_sleep(i < 100 ? 0 : 0.0005 * growth(i, 1.03)));
     if (!by_timeout)
         (void)aio_task_cancel(task, NULL);
     return aio_await(task, NULL);
@@ -674,6 +684,9 @@ static void looking_names_up_can_be_cancelled_anywhere(void **state)
         {.prepare = ask_our_server, .run = look_up_address, .keeps_handles = true},
     };
 
+#ifndef AIO__CARES
+    skip(); /* there is nobody whom our server could be told of */
+#endif
     for (size_t i = 0; i < COUNT_OF(operations); i++)
         sweep(&operations[i]);
 }

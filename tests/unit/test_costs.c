@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_costs.c - what waiting and waking must not cost: an allocation, a system call
+ * test_costs.c - what waiting and waking must not cost: an allocation, a system call, a look at the
+ *                clock for statistics that nobody asked for
  */
 #include "base/compiler.h"
 #include "fiber/sanitize.h"
@@ -15,7 +16,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Fewer turns than the loop makes between two polls. */
 enum { ROUNDS = 20, FUTURES = 64 };
@@ -192,12 +195,89 @@ static void going_from_one_ready_task_to_another_makes_no_system_call(void **sta
     assert_int_equal(WEXITSTATUS(status), EXIT_SUCCESS);
 }
 
+/* --- polls ----------------------------------------------------------------------------- */
+
+static size_t clock_reads;
+
+/* In the place of libuv's own, by which a loop reads the time. */
+uint64_t uv_hrtime(void)
+{
+    struct timespec now;
+
+    clock_reads++;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* A byte that goes round through a pipe: it takes a poll to hear of it. */
+struct circle {
+    aio_loop *loop;
+    int ends[2];
+    unsigned polls;
+    size_t reads; /* of the clock, while it went round ROUNDS times */
+    size_t made;  /* allocations, likewise */
+};
+
+static int pass_on(void *arg)
+{
+    enum { WARM_UP = 5 };
+    struct circle *circle = arg;
+    char byte;
+
+    if (read(circle->ends[0], &byte, 1) != 1 || write(circle->ends[1], &byte, 1) != 1)
+        return AIO_ERUNTIME;
+    if (++circle->polls == WARM_UP) {
+        circle->reads = clock_reads;
+        circle->made = allocations;
+    } else if (circle->polls == WARM_UP + ROUNDS) {
+        circle->reads = clock_reads - circle->reads;
+        circle->made = allocations - circle->made;
+        aio_loop_stop(circle->loop);
+    }
+    return 0;
+}
+
+static void go_round(struct circle *circle)
+{
+    circle->polls = 0;
+    assert_int_equal(aio_loop_run_forever(circle->loop), 0);
+    assert_int_equal(circle->made, 0);
+}
+
+static void poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone(void **state)
+{
+    struct circle circle = {.loop = aio_new_event_loop()};
+
+    assert_non_null(circle.loop);
+    assert_int_equal(pipe(circle.ends), 0);
+    assert_int_equal(write(circle.ends[1], "x", 1), 1);
+    assert_int_equal(aio_loop_add_reader(circle.loop, circle.ends[0], pass_on, &circle), 0);
+
+    go_round(&circle);
+    assert_int_equal(circle.reads, ROUNDS);
+    assert_int_equal(aio_loop_watch_lag(circle.loop, true), 0);
+    go_round(&circle);
+    assert_int_equal(circle.reads, 2 * ROUNDS);
+    assert_int_equal(aio_loop_watch_lag(circle.loop, false), 0);
+    go_round(&circle);
+    assert_int_equal(circle.reads, ROUNDS);
+
+    assert_true(aio_loop_remove_reader(circle.loop, circle.ends[0]));
+    assert_int_equal(aio_loop_close(circle.loop), 0);
+    aio_loop_unref(circle.loop);
+    (void)close(circle.ends[0]);
+    (void)close(circle.ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(suspending_and_waking_a_task_allocates_nothing,
                                         use_counting_allocator, use_own_allocator),
         cmocka_unit_test(going_from_one_ready_task_to_another_makes_no_system_call),
+        cmocka_unit_test_setup_teardown(
+            poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone, use_counting_allocator,
+            use_own_allocator),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "support/allocation.h"
 #include "support/unit.h"
 
+#include <aio/executor_map.h>
 #include <aio/log.h>
 #include <aio/memory.h>
 #include <aio/process_pool.h>
@@ -19,6 +20,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -958,6 +960,71 @@ static void children_that_nobody_waits_for_are_no_problem(void **state)
     (void)signal(SIGCHLD, SIG_DFL);
 }
 
+/* --- another program as the worker ------------------------------------------------------- */
+
+/* Never called here: what stands for it is found by name, in tests/support/other_worker.c. */
+static int square_elsewhere(void *arg, void **ret_result)
+{
+    return aio_raise(AIO_EASSERTION, "this is not the worker");
+}
+
+static const aio_function elsewhere = {sizeof(aio_function), "other.square", square_elsewhere,
+                                       &aio_codec_int, &aio_codec_int};
+
+static aio_executor *make_of_other_program(void)
+{
+    aio_process_pool_options options = AIO_PROCESS_POOL_OPTIONS_INIT;
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("other_worker"));
+    aio_executor *pool;
+
+    assert_true(length > 0);
+    path[length] = '\0';
+    (void)strcpy(strrchr(path, '/') + 1, "other_worker");
+    options.worker_program = path;
+    options.max_workers = 2;
+    pool = aio_process_pool_new(&options);
+    assert_non_null(pool);
+    return pool;
+}
+
+static void other_program_is_the_worker_for_registered_functions(void **state)
+{
+    aio_executor *pool = make_of_other_program();
+
+    assert_int_equal(result_of(aio_executor_submit(pool, square_elsewhere, (void *)7)), 49);
+    finish(pool);
+}
+
+static void other_program_works_off_chunks_of_a_map(void **state)
+{
+    aio_executor *pool = make_of_other_program();
+    aio_map_options options = AIO_MAP_OPTIONS_INIT;
+    aio_executor_results *results;
+    void *numbers[10];
+    void *value;
+
+    for (intptr_t i = 0; i < 10; i++)
+        numbers[i] = (void *)i;
+    options.chunksize = 3;
+    results = aio_executor_map(pool, square_elsewhere, numbers, 10, &options);
+    for (intptr_t i = 0; i < 10; i++) {
+        assert_int_equal(aio_executor_results_next(results, &value), 0);
+        assert_int_equal((intptr_t)value, i * i);
+    }
+    assert_int_equal(aio_executor_results_next(results, &value), AIO_ESTOP);
+    aio_executor_results_unref(results);
+    finish(pool);
+}
+
+static void other_program_without_the_function_says_so(void **state)
+{
+    aio_executor *pool = make_of_other_program();
+
+    assert_fails(submit(pool, add_one, 0), AIO_ELOOKUP, "a worker process does not find");
+    finish(pool);
+}
+
 /* --- workers that cannot be had ---------------------------------------------------------- */
 
 static void pool_whose_program_is_not_there_fails_its_jobs(void **state)
@@ -1348,6 +1415,9 @@ int main(int argc, char **argv)
         TEST(terminating_needs_a_process_pool),
         TEST(other_children_are_left_alone),
         TEST(children_that_nobody_waits_for_are_no_problem),
+        TEST(other_program_is_the_worker_for_registered_functions),
+        TEST(other_program_works_off_chunks_of_a_map),
+        TEST(other_program_without_the_function_says_so),
         TEST(pool_whose_program_is_not_there_fails_its_jobs),
         TEST(pool_whose_program_is_no_worker_is_broken),
         TEST(worker_that_does_not_begin_in_time_is_killed),
@@ -1372,7 +1442,7 @@ int main(int argc, char **argv)
         return be_forgetful();
     while (getenv(LAZY_NAME) != NULL)
         (void)pause();
-    if (aio_function_register(&registered) < 0)
+    if (aio_function_register(&registered) < 0 || aio_function_register(&elsewhere) < 0)
         return EXIT_FAILURE;
     if (getenv(SHARED_NAME) != NULL)
         map_shared();

@@ -948,6 +948,67 @@ static void reader_survives_every_shortage_of_memory(void **state)
     assert_true(with_each_allocation_failing(run_short_of_memory, NULL) > 30);
 }
 
+/* --- lines ------------------------------------------------------------------------------ */
+
+static int iterate(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+    aio_iterator *lines = aio_stream_reader_iterator(f->subject);
+    void *item = NULL;
+    int err;
+
+    while ((err = aio_anext(lines, &item)) == 0) {
+        const aio_bytes *line = item;
+
+        fx_note(f, "%zu '%.*s'", line->size, (int)strcspn(line->data, "\n"), line->data);
+    }
+    return fx_note_code(f, "over", err);
+}
+
+static void lines_are_an_iterator_whose_end_is_stop(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)fx_spawn(f, "A", iterate);
+    feed(f, "ab\nc");
+    fx_settle(f);
+    feed(f, "d\nlast");
+    aio_stream_reader_feed_eof(f->subject);
+    fx_settle(f);
+    fx_assert_trace(f, "A 3 'ab', A 3 'cd', A 4 'last', A over ! StopIteration");
+}
+
+static void iterator_goes_on_after_a_line_over_the_limit(void **state)
+{
+    struct fixture *f = *state;
+
+    feed(f, "far too long\nok\n");
+    (void)fx_spawn(f, "A", iterate);
+    fx_settle(f);
+    fx_assert_trace(f, "A over ! ValueError");
+    aio_stream_reader_feed_eof(f->subject);
+    (void)fx_spawn(f, "B", iterate);
+    fx_settle(f);
+    fx_assert_trace(f, "B 3 'ok', B over ! StopIteration");
+}
+
+static void line_taken_from_the_iterator_is_the_callers(void **state)
+{
+    struct fixture *f = *state;
+    aio_iterator *lines = aio_stream_reader_iterator(f->subject);
+    void *item = NULL;
+    char *kept;
+
+    assert_null(aio_stream_reader_iterator(NULL));
+    feed(f, "a\nb\n");
+    assert_int_equal(aio_anext(lines, &item), 0);
+    kept = ((aio_bytes *)item)->data;
+    ((aio_bytes *)item)->data = NULL;
+    assert_int_equal(aio_anext(lines, &item), 0);
+    assert_memory_equal(kept, "a\n", 2);
+    aio_free(kept);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -993,6 +1054,9 @@ int main(void)
         TEST(task_that_goes_on_reading_while_the_loop_is_closed_is_left_behind),
         TEST(read_that_lacks_memory_takes_nothing),
         TEST(reader_survives_every_shortage_of_memory),
+        TEST(lines_are_an_iterator_whose_end_is_stop),
+        TEST(iterator_goes_on_after_a_line_over_the_limit),
+        TEST(line_taken_from_the_iterator_is_the_callers),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -507,37 +507,6 @@ static void transport_abort_drops_what_is_buffered(void **state)
     room_run(abort_drops);
 }
 
-static unsigned warnings;
-
-static void count_warning(aio_log_level level, const char *text, void *arg)
-{
-    assert_int_equal(level, AIO_LOG_WARNING);
-    assert_string_equal(text, "socket.send() raised exception.");
-    warnings++;
-}
-
-static int write_after_the_loss(void *arg, void **ret_result)
-{
-    struct room *room = arg;
-    AIO_AUTO(aio_transport) transport = NULL;
-
-    TRY(begin(room, true, &transport));
-    aio_transport_abort(transport);
-    for (unsigned i = 1; i <= 7; i++) {
-        CHECK_CODE(aio_transport_write(transport, "x", 1), 0);
-        CHECK(warnings == (i < 5 ? 0 : i - 4));
-    }
-    return 0;
-}
-
-static void transport_warns_of_the_fifth_write_after_the_loss(void **state)
-{
-    warnings = 0;
-    aio_log_set_handler(count_warning, NULL);
-    room_run(write_after_the_loss);
-    aio_log_set_handler(NULL, NULL);
-}
-
 static int write_to_nobody(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -847,7 +816,6 @@ int main(void)
         TEST(transport_writes_lines_in_order),
         TEST(transport_close_sends_what_is_buffered),
         TEST(transport_abort_drops_what_is_buffered),
-        TEST(transport_warns_of_the_fifth_write_after_the_loss),
         TEST(transport_tells_the_protocol_when_a_write_fails),
         TEST(transport_warns_of_writes_after_the_end_from_the_fifth_on),
         TEST(transport_closing_against_a_reset_ends),

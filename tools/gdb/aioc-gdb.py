@@ -2,6 +2,7 @@
 """Tasks of a program that uses aioc, in gdb: live or in a core file.
 
     (gdb) source aioc-gdb.py
+    (gdb) info aio-loops            all loops: who drives each, and what it is doing
     (gdb) info aio-tasks            all tasks of all loops
     (gdb) aio-bt 3                  the stack of the third of them
     (gdb) aio-bt worker             of those with that name
@@ -11,8 +12,9 @@ Needs the library's debug information, and nothing of the process: a hung one an
 Nothing is written to it, and no function of it is called.
 
 How it finds them: all stacks are slots of slabs, which the library keeps in one list. A slot that
-is taken has a fiber at its upper end, and that of a task knows its loop. A suspended fiber's
-stack pointer, frame pointer and place lie open in it; gdb's own unwinder goes on from there.
+is taken has a fiber at its upper end, and that of a task knows its loop; a loop that has never run
+a task is not found. A suspended fiber's stack pointer, frame pointer and place lie open in it,
+whichever way fibers switch; gdb's own unwinder goes on from there.
 """
 import gdb
 import gdb.unwinder
@@ -126,6 +128,55 @@ def describe(number, task):
             f'{state_of(task)}')
 
 
+def length_of(queue):
+    count = 0
+    node = queue['head']
+    while int(node) != 0:
+        count += 1
+        node = node['next']
+    return count
+
+
+def threads_by_address():
+    """The numbers of gdb's threads by the address of what the library knows of each."""
+    found = {}
+    selected = gdb.selected_thread()
+    frame = gdb.selected_frame()
+    for thread in gdb.selected_inferior().threads():
+        try:
+            thread.switch()
+            found[int(gdb.parse_and_eval('&aio__thread_self'))] = thread.num
+        except gdb.error:
+            continue  # its variables are not to be had
+    selected.switch()
+    frame.select()
+    return found
+
+
+def doing_of(loop):
+    """What a loop is in the middle of."""
+    if loop['closed']:
+        return 'closed'
+    for task in tasks_of(loop):
+        if is_running(task):
+            return f'runs {name_of(task)}'
+    if loop['dispatching']:
+        return 'runs a callback'
+    if loop['in_poll']:
+        return 'polls'
+    return 'waits for its host' if loop['set_up'] or not loop['owns_uv'] else 'at rest'
+
+
+def describe_loop(number, loop, threads):
+    driver = 'of its own' if loop['owns_uv'] else f"in the host's uv_loop_t {loop['uv']}"
+    thread = threads.get(int(loop['thread']))
+    where = f' in thread {thread}' if thread is not None else ''
+    return (f"{number:>4}  {loop.address} {driver}: {doing_of(loop)}{where}, "
+            f"{int(loop['task_count'])} of {int(loop['tasks_made'])} tasks, "
+            f"{length_of(loop['batch']) + length_of(loop['ready'])} ready, "
+            f"{int(loop['external'])} jobs elsewhere, {int(loop['iterations'])} iterations")
+
+
 # ---- stacks --------------------------------------------------------------------------------
 
 class FrameId:
@@ -169,7 +220,9 @@ def frames_of(fiber):
         while frame is not None and frame.is_valid():
             name = frame.name()
             if frame.function() is None and (name or '').endswith('context_entry'):
-                break  # where a fiber begins
+                break  # where a fiber begins, in assembly
+            if frame.pc() == 0:
+                break  # and otherwise: it has no caller
             where = frame.find_sal()
             yield (name or f'0x{frame.pc():x}',
                    where.symtab.filename if where.symtab else None, where.line)
@@ -194,6 +247,20 @@ def print_stack(task):
 
 
 # ---- commands ------------------------------------------------------------------------------
+
+class InfoLoops(gdb.Command):
+    """List all loops that have run a task: info aio-loops"""
+
+    def __init__(self):
+        super().__init__('info aio-loops', gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        threads = threads_by_address()
+        found = loops()
+        for number, loop in enumerate(found, 1):
+            print(describe_loop(number, loop, threads))
+        print(f'{len(found)} loop{"" if len(found) == 1 else "s"}')
+
 
 class InfoTasks(gdb.Command):
     """List the tasks of all loops: info aio-tasks"""
@@ -230,5 +297,6 @@ The numbers are those of "info aio-tasks"."""
             raise gdb.GdbError(f'no task "{wanted}"; see "info aio-tasks".')
 
 
+InfoLoops()
 InfoTasks()
 TaskBacktrace()

@@ -80,7 +80,7 @@ struct aio__httpc_url {
     char *text;   /* without user, password and fragment */
     char *shown;  /* without the query as well: for messages */
     char *origin; /* "https://host:port" */
-    char *host;   /* as it is looked up: punycode; IPv6 in brackets */
+    char *host;   /* a name, or an address: IPv6 in brackets */
     unsigned port;
     bool is_tls;
     char *user;
@@ -164,15 +164,19 @@ enum { AIO__HTTPC_START = 1, AIO__HTTPC_RESUME = 2, AIO__HTTPC_END = 4 };
 struct aio__httpc_inflater;
 
 struct aio_http_response {
-    unsigned refs;
     aio_http_session *session; /* referenced */
     aio_iterator iterator;     /* of chunks */
     aio_buffer item;           /* its item */
+    unsigned refs;
 
     /* The request */
+    unsigned redirects;
+    unsigned max_redirects;
+    bool has_body;
+    bool sends_stream;
+    bool insecure;
     char *method;
     struct aio__httpc_url url;
-    unsigned max_redirects;
     aio_http_field *fields; /* of the request; texts in field_texts */
     size_t field_count;
     char *field_texts;
@@ -181,12 +185,8 @@ struct aio_http_response {
     char *password;
     struct aio__httpc_url proxy; /* text NULL: none */
     struct aio__bytes body;      /* of bytes, json or form */
-    bool has_body;
-    aio_iterator *stream; /* borrowed during the call that sends it; then NULL */
+    aio_iterator *stream;        /* borrowed during the call that sends it; then NULL */
     size_t stream_size;
-    bool sends_stream;
-    bool insecure;
-    unsigned redirects;
 
     /* The transfer */
     CURL *easy;                   /* NULL: none */
@@ -194,13 +194,14 @@ struct aio_http_response {
     struct curl_slist *resolve;   /* likewise */
     struct aio__httpc_link added; /* in the session's */
     struct aio__httpc_link work;  /* in the session's */
+    aio_future *waiter;           /* finished when something has happened; NULL: nobody waits */
     unsigned wanted;              /* of the engine: AIO__HTTPC_START, ... */
+    int code;                     /* with `ended`: 0, or why not */
     bool is_added;
     bool ended;                  /* nothing more comes */
-    int code;                    /* how: 0, or why not; with `ended` */
-    const char *why;             /* in words, if it was us who ended it */
+    bool connected;              /* and the request is being sent */
     char error[CURL_ERROR_SIZE]; /* in words of libcurl */
-    aio_future *waiter;          /* finished when something has happened; NULL: nobody waits */
+    const char *why;             /* in words, if it was us who ended it */
 
     /* Limits */
     aio_handle *timer; /* NULL: none is set */
@@ -209,28 +210,27 @@ struct aio_http_response {
     double connect_at;
     double read_timeout;
     double moved_at; /* when a byte last moved */
-    bool connected;
     size_t max_head;
     size_t max_body;
 
     /* What is sent piece by piece */
     aio_buffer upload; /* not sent yet; borrowed from the iterator or from body */
+    size_t uploaded;
+    aio_timeout *upload_limit; /* ends the wait for the iterator; borrowed */
     bool upload_is_all;
     bool upload_paused;
     bool upload_broken; /* no more comes, though more was promised */
-    size_t uploaded;
-    aio_timeout *upload_limit; /* ends the wait for the iterator; borrowed */
 
     /* The head */
-    struct aio__bytes head; /* name, 0, value, 0, ... */
-    size_t head_size;       /* as received */
-    size_t received_count;
-    aio_http_field *received; /* made when the head is complete; points into `head` */
     bool head_is_done;
     int status;
     aio_http_version version;
     char reason[64];
-    char *content_type; /* made when asked for */
+    struct aio__bytes head; /* name, 0, value, 0, ... */
+    size_t head_size;       /* as received */
+    size_t received_count;
+    aio_http_field *received; /* made when the head is complete; points into `head` */
+    char *content_type;
     char *charset;
 
     /* The body */
@@ -254,6 +254,8 @@ struct aio_http_response {
 int aio__httpc_transfer_prepare(aio_http_response *response);
 /* Forget what the last hop brought. */
 void aio__httpc_transfer_reset(aio_http_response *response);
+/* Take a line of a head, as it was received. 0, AIO_HTTP_EPROTOCOL, AIO_ENOMEM. */
+int aio__httpc_head_line(aio_http_response *response, const char *line, size_t size);
 /* Suspend until something has happened to it: 0, or why there was no waiting. */
 int aio__httpc_transfer_wait(aio_http_response *response);
 /* Give its code back, with its message. The transfer has failed. */

@@ -8,6 +8,7 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +17,6 @@ static int open_jar(aio_http_session *session, CURL **ret_easy)
 {
     CURL *easy;
 
-    if (session == NULL)
-        return aio__httpc_failure();
     if (session->closed)
         return aio_raise(AIO_ECLOSED, "the session is closed");
     if (session->share == NULL)
@@ -49,13 +48,16 @@ int aio_http_session_set_cookie(aio_http_session *session, const char *url, cons
     size_t room;
     int err;
 
-    if (session != NULL && !can_be_cookie(name, value))
+    if (session == NULL)
+        return aio__httpc_failure();
+    if (!can_be_cookie(name, value))
         return aio_raise(AIO_EVALUE, "not a cookie's name or value");
     err = open_jar(session, &easy);
     if (err == 0)
         err = aio__httpc_url_read(&parsed, session->base.text, url, NULL, 0);
     if (err < 0)
         goto done;
+    assert(parsed.host != NULL);
     /* domain, with subdomains, path, only by TLS, end (1: past, 0: with the session), name, value */
     room = strlen(parsed.host) + strlen(name) + (value == NULL ? 0 : strlen(value)) + 40;
     err = aio__bytes_reserve(&line, 1 + room);
@@ -93,7 +95,9 @@ int aio_http_session_get_cookie(aio_http_session *session, const char *name, cha
     CURL *easy = NULL;
     int err;
 
-    if (session != NULL && (name == NULL || ret_value == NULL))
+    if (session == NULL)
+        return aio__httpc_failure();
+    if (name == NULL || ret_value == NULL)
         return aio_raise(AIO_EVALUE, "a name, and a place for the value, are needed");
     err = open_jar(session, &easy);
     if (err < 0)
@@ -119,7 +123,7 @@ int aio_http_session_get_cookie(aio_http_session *session, const char *name, cha
 int aio_http_session_clear_cookies(aio_http_session *session)
 {
     CURL *easy = NULL;
-    int err = open_jar(session, &easy);
+    int err = session == NULL ? aio__httpc_failure() : open_jar(session, &easy);
 
     if (err < 0)
         return err;

@@ -182,11 +182,15 @@ static int renew(aio_http_session *session, struct name *name, const char *host)
     return err;
 }
 
-/* Libcurl takes it as it is. */
-static bool is_address(const char *host)
+/* What libcurl takes as it is: addresses; and names that are not ASCII, which it encodes in a way
+ * that we do not know (asking it, by CURLU_PUNYCODE, leaks memory in 7.88). */
+static bool is_left_to_libcurl(const char *host)
 {
     struct in_addr address;
 
+    for (const char *at = host; *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80)
+            return true;
     return host[0] == '[' || inet_aton(host, &address) != 0;
 }
 
@@ -198,7 +202,7 @@ int aio__httpc_resolve(aio_http_session *session, const char *host, unsigned por
     struct name *name;
     int err;
 
-    if (is_address(host))
+    if (is_left_to_libcurl(host))
         return 0;
     if (snprintf(key, sizeof(key), "%s:%u", host, port) >= (int)sizeof(key))
         return AIO_EAI_NONAME;

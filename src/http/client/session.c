@@ -186,7 +186,7 @@ aio_http_session *aio_http_session_new(const aio_http_session_options *options)
         session = aio_calloc(1, sizeof(*session));
         err = session == NULL ? AIO_ENOMEM : 0;
     }
-    if (err < 0)
+    if (session == NULL)
         goto failed;
     session->refs = 1;
     session->loop = aio_loop_ref(loop);

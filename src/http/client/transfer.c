@@ -23,8 +23,8 @@
 
 #define VERSION "0.1"
 enum {
-    WHOLE_BODY = 64 * 1024, /* bytes that are sent with the head, if the socket takes them */
-    RECEIVE_SIZE = 64 * 1024
+    WHOLE_BODY = 64 * 1024,  /* bytes that are sent with the head, if the socket takes them */
+    RECEIVE_SIZE = 16 * 1024 /* more costs small responses what it saves large ones */
 };
 
 /* --- limits in time --------------------------------------------------------------------- */
@@ -145,7 +145,7 @@ static int add_field(aio_http_response *response, const char *line, size_t size)
     const char *value;
     size_t name_size;
 
-    if (colon == NULL || colon == line || memchr(line, '\0', size) != NULL)
+    if (colon == NULL || colon == line)
         return AIO_HTTP_EPROTOCOL;
     name_size = (size_t)(colon - line);
     value = colon + 1;
@@ -180,13 +180,15 @@ static int end_head(aio_http_response *response)
     return 0;
 }
 
-static int take_line(aio_http_response *response, const char *line, size_t size)
+int aio__httpc_head_line(aio_http_response *response, const char *line, size_t size)
 {
     while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == '\n' || line[size - 1] == ' ' ||
                         line[size - 1] == '\t'))
         size--;
     if (size == 0)
         return end_head(response);
+    if (memchr(line, '\0', size) != NULL)
+        return AIO_HTTP_EPROTOCOL; /* it would end a text early */
     if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
         return begin_head(response, line, size) ? 0 : AIO_HTTP_EPROTOCOL;
     if (line[0] == ' ' || line[0] == '\t')
@@ -211,7 +213,7 @@ static size_t on_head_line(char *line, size_t one, size_t size, void *arg)
     }
     if (response->head_is_done)
         return size;
-    err = take_line(response, line, size);
+    err = aio__httpc_head_line(response, line, size);
     if (err == 0)
         return size;
     aio__httpc_fail(response, err, err == AIO_ENOMEM ? "" : "the head is malformed");

@@ -12,6 +12,7 @@
 #include <aio/error.h>
 #include <aio/executor.h>
 #include <aio/memory.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -43,11 +44,9 @@ static void free_store(void *store)
 
 static const aio_type store_type = {.destroy = free_store};
 
-/* In a thread. */
-static int load(void *arg, void **ret_result)
+static int load_stores(const struct job *job, void **ret_result)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const struct job *job = arg;
     const char *file = job->has_file ? job->texts : NULL;
     const char *dir = job->has_dir ? job->texts + strlen(job->texts) + 1 : NULL;
     X509_STORE *store;
@@ -72,6 +71,15 @@ static int load(void *arg, void **ret_result)
     }
     *ret_result = store;
     return 0;
+}
+
+/* In a thread, which may never use OpenSSL again: what that keeps for each thread goes. */
+static int load(void *arg, void **ret_result)
+{
+    int err = load_stores(arg, ret_result);
+
+    OPENSSL_thread_stop();
+    return err;
 }
 
 static int load_in_thread(aio_http_session *session)

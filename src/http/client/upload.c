@@ -40,7 +40,7 @@ static int send_all(aio_http_response *response)
     while (err == 0 && !is_over(response)) {
         err = aio_anext(response->stream, &item);
         if (err == 0 && item == NULL)
-            err = aio_raise(AIO_ETYPE, "a piece of a body is a buffer, not NULL");
+            return aio_raise(AIO_ETYPE, "a piece of a body is a buffer, not NULL");
         if (err == 0)
             err = send_piece(response, item);
     }

@@ -9,6 +9,7 @@
 
 #include <aio/error.h>
 #include <aio/memory.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,55 +36,41 @@ static int bad_url(CURLUcode why)
     return aio_raise(AIO_EVALUE, "not a URL: %s", curl_url_strerror(why));
 }
 
-/* A part as a text of ours; NULL where there is none. */
-static int take_part(CURLU *parsed, CURLUPart part, unsigned flags, char **ret_text)
+/* A part that every URL has, as a text of ours. */
+static int take_part(CURLU *parsed, CURLUPart part, char **ret_text)
 {
     char *text = NULL;
-    CURLUcode why = curl_url_get(parsed, part, &text, flags);
+    CURLUcode why = curl_url_get(parsed, part, &text, 0);
 
-    if (why == CURLUE_NO_USER || why == CURLUE_NO_PASSWORD)
-        return 0;
-    if (why != CURLUE_OK)
+    if (why != CURLUE_OK || text == NULL)
         return bad_url(why);
     *ret_text = aio_strdup(text);
     curl_free(text);
     return *ret_text == NULL ? AIO_ENOMEM : 0;
 }
 
-static bool is_ascii(const char *text)
+/* User or password, decoded; NULL where there is none. */
+static int take_secret(CURLU *parsed, CURLUPart part, char **ret_text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
+    char *text = NULL;
+    CURLUcode why = curl_url_get(parsed, part, &text, CURLU_URLDECODE);
 
-/* The host as it goes to a resolver. Where libcurl cannot make punycode, the name as it is. */
-static int take_host(CURLU *parsed, char **ret_host)
-{
-    int err = take_part(parsed, CURLUPART_HOST, 0, ret_host);
-
-#ifdef CURLU_PUNYCODE
-    if (err == 0 && !is_ascii(*ret_host)) {
-        char *text = NULL;
-
-        if (curl_url_get(parsed, CURLUPART_HOST, &text, CURLU_PUNYCODE) != CURLUE_OK)
-            return 0;
-        aio_free(*ret_host);
-        *ret_host = aio_strdup(text);
-        curl_free(text);
-        err = *ret_host == NULL ? AIO_ENOMEM : 0;
-    }
-#endif
-    return err;
+    if (why == CURLUE_NO_USER || why == CURLUE_NO_PASSWORD)
+        return 0;
+    if (why != CURLUE_OK)
+        return bad_url(why);
+    *ret_text = aio_strdup(text);
+    explicit_bzero(text, strlen(text));
+    curl_free(text);
+    return *ret_text == NULL ? AIO_ENOMEM : 0;
 }
 
 static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
 {
-    int err = take_part(parsed, CURLUPART_USER, CURLU_URLDECODE, &url->user);
+    int err = take_secret(parsed, CURLUPART_USER, &url->user);
 
     if (err == 0)
-        err = take_part(parsed, CURLUPART_PASSWORD, CURLU_URLDECODE, &url->password);
+        err = take_secret(parsed, CURLUPART_PASSWORD, &url->password);
     (void)curl_url_set(parsed, CURLUPART_USER, NULL, 0);
     (void)curl_url_set(parsed, CURLUPART_PASSWORD, NULL, 0);
     return err;
@@ -92,9 +79,12 @@ static int take_credentials(CURLU *parsed, struct aio__httpc_url *url)
 /* "https://host:port", from the text, the host and the port. */
 static int make_origin(struct aio__httpc_url *url)
 {
-    size_t scheme = strcspn(url->text, ":");
-    size_t size = scheme + strlen(url->host) + sizeof("://:65535");
+    size_t scheme;
+    size_t size;
 
+    assert(url->text != NULL && url->host != NULL);
+    scheme = strcspn(url->text, ":");
+    size = scheme + strlen(url->host) + sizeof("://:65535");
     url->origin = aio_malloc(size);
     if (url->origin == NULL)
         return AIO_ENOMEM;
@@ -135,9 +125,9 @@ static int take_apart(CURLU *parsed, const char *given, struct aio__httpc_url *u
     if (strchr(given, '#') != NULL)
         (void)curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0);
     if (err == 0)
-        err = take_part(parsed, CURLUPART_URL, 0, &url->text);
+        err = take_part(parsed, CURLUPART_URL, &url->text);
     if (err == 0)
-        err = take_host(parsed, &url->host);
+        err = take_part(parsed, CURLUPART_HOST, &url->host);
     if (err == 0)
         err = take_port(parsed, url);
     if (err == 0)
@@ -194,6 +184,7 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     err = why == CURLUE_OK ? add_params(parsed, params, param_count) : bad_url(why);
     if (err == 0)
         err = take_apart(parsed, text, &found);
+    assert(err < 0 || found.text != NULL);
     if (err == 0 && !is_absolute(found.text))
         err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %.*s",
                         (int)strcspn(found.text, ":"), found.text);
@@ -241,7 +232,7 @@ int aio__httpc_url_read_proxy(struct aio__httpc_url *url, const char *text)
     if (parsed == NULL)
         return AIO_ENOMEM;
     why = curl_url_set(parsed, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    err = why == CURLUE_OK ? take_part(parsed, CURLUPART_SCHEME, 0, &scheme) : bad_url(why);
+    err = why == CURLUE_OK ? take_part(parsed, CURLUPART_SCHEME, &scheme) : bad_url(why);
     if (err == 0 && !is_proxy_scheme(scheme))
         err = aio_raise(AIO_EVALUE, "a proxy of http, https or socks, not of %s", scheme);
     if (err == 0)

@@ -79,7 +79,10 @@ static void expect_request(struct aio__http_connection *conn)
     conn->state = AIO__HTTP_HEAD;
     conn->scan = (struct aio__http_scan){0};
     conn->skipped_line = false;
-    aio__http_wait_for(conn, AIO__WAIT_IDLE);
+    if (conn->server->stopping)
+        aio__http_close(conn);
+    else
+        aio__http_wait_for(conn, AIO__WAIT_IDLE);
 }
 
 static int use_input_again(void *arg);
@@ -296,7 +299,9 @@ static int use_input_again(void *arg)
 
     aio_handle_unref(conn->again);
     conn->again = NULL;
-    return conn->state == AIO__HTTP_DONE ? 0 : use_input(conn, NULL, 0);
+    if (conn->state == AIO__HTTP_DONE || conn->in.size == 0)
+        return 0; /* others have used it */
+    return use_input(conn, "", 0);
 }
 
 void aio__http_regulate(struct aio__http_connection *conn)

@@ -86,7 +86,6 @@ struct aio_http_server {
     struct aio__http_connection *first; /* those that are open, latest first */
     aio_future *drained;                /* who waits for the end of all; NULL: nobody */
     bool stopping;
-    double now;   /* loop time when an answer was last sent */
     double dated; /* loop time of `date`; negative: never */
     char date[AIO__HTTP_DATE];
     aio_http_server_stats stats;
@@ -148,7 +147,7 @@ void aio__http_server_lost(struct aio__http_connection *conn);
 /* Tell whoever is told of requests. */
 void aio__http_server_log(aio_http_server *server, const aio_http_request *request);
 
-/* The date, of this second; server->now is the loop's time then. */
+/* The date, at most a second old. */
 const char *aio__http_server_date(aio_http_server *server);
 
 #endif

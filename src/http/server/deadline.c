@@ -51,11 +51,7 @@ void aio__http_wait_for(struct aio__http_connection *conn, enum aio__http_wait w
     conn->wait = wait;
     switch (wait) {
     case AIO__WAIT_NOTHING: conn->read_at = AIO_FOREVER; break;
-    case AIO__WAIT_IDLE: /* behind an answer, whose time will do */
-        if (conn->timer == NULL)
-            conn->server->now = aio_loop_time(conn->loop);
-        conn->read_at = conn->server->now + options->idle_timeout;
-        break;
+    case AIO__WAIT_IDLE: conn->read_at = aio_loop_time(conn->loop) + options->idle_timeout; break;
     case AIO__WAIT_HEAD: conn->read_at = aio_loop_time(conn->loop) + options->head_timeout; break;
     case AIO__WAIT_BODY:
         conn->body_since = aio_loop_time(conn->loop);

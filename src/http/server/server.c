@@ -77,10 +77,11 @@ static aio_protocol *make_protocol(void *arg)
 
 const char *aio__http_server_date(aio_http_server *server)
 {
-    server->now = aio_loop_time(server->loop);
-    if (server->dated < 0 || server->now - server->dated >= 1.0) {
+    double now = aio_loop_time(server->loop);
+
+    if (server->dated < 0 || now - server->dated >= 1.0) {
         aio__http_date(time(NULL), server->date);
-        server->dated = server->now;
+        server->dated = now;
     }
     return server->date;
 }
@@ -216,7 +217,7 @@ static int listen_on(aio_http_server *server)
     const aio_http_server_options *options = &server->options;
     aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
 
-    listening.host = options->host;
+    listening.host = options->sock >= 0 ? NULL : options->host;
     listening.port = options->sock >= 0 ? -1 : options->port;
     listening.sock = options->sock;
     listening.backlog = options->backlog;
@@ -276,13 +277,14 @@ static int drain(aio_http_server *server, double seconds)
     return aio_timeout_exit(limit, err);
 }
 
+/* Those that wait for a request, or for the rest of one that is answered. */
 static void close_idle(aio_http_server *server)
 {
     struct aio__http_connection *next;
 
     for (struct aio__http_connection *conn = server->first; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->state == AIO__HTTP_HEAD)
+        if (conn->state == AIO__HTTP_HEAD || (conn->state == AIO__HTTP_REQUEST && !conn->handling))
             aio__http_close(conn);
     }
 }

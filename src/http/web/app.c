@@ -16,20 +16,20 @@ aio_web *aio_web_new(void)
     if (app == NULL)
         return NULL;
     json_object_seed(0); /* before threads could do it at the same time */
-    app->refs = 1;
+    atomic_init(&app->refs, 1);
     return app;
 }
 
 aio_web *aio_web_ref(aio_web *app)
 {
     if (app != NULL)
-        app->refs++;
+        atomic_fetch_add_explicit(&app->refs, 1, memory_order_relaxed);
     return app;
 }
 
 void aio_web_unref(aio_web *app)
 {
-    if (app == NULL || --app->refs != 0)
+    if (app == NULL || atomic_fetch_sub_explicit(&app->refs, 1, memory_order_acq_rel) != 1)
         return;
     aio__web_router_clear(&app->root);
     aio_free(app->middleware);

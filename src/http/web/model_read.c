@@ -3,7 +3,8 @@
  * model_read.c - declared structs, read from JSON and queries
  *
  * Values are converted, and refused, as pydantic 1 does in FastAPI; all that is wrong is collected.
- * A body is looked at before jansson reads it: that recurses for each level, on a fiber's stack.
+ * A body is looked at before jansson reads it: that recurses for each level, on a fiber's stack, and
+ * needs a hundred times the memory of "[{},{},...".
  *
  * Thread: the handler's.
  */
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_DEPTH = 64, MAX_JSON = 1024 * 1024 };
+enum { MAX_DEPTH = 64, MAX_JSON = 1024 * 1024, MAX_VALUES = 50000 };
 
 struct reading {
     aio_http_request *request;
@@ -326,10 +327,11 @@ static void read_object(struct reading *reading, const aio_web_model *model, jso
 
 /* --- bodies ----------------------------------------------------------------------------- */
 
-/* Whether it is nested no deeper than is safe; what it means is not asked. */
-static bool is_shallow(const char *text, size_t size)
+/* Look at how it is built; what it means is not asked. Gives 0, or the status that refuses it. */
+static int check_shape(const char *text, size_t size)
 {
     size_t depth = 0;
+    size_t values = 0;
     bool in_string = false;
 
     for (size_t i = 0; i < size; i++) {
@@ -341,13 +343,18 @@ static bool is_shallow(const char *text, size_t size)
         } else if (text[i] == '"') {
             in_string = true;
         } else if (text[i] == '{' || text[i] == '[') {
+            values++;
             if (++depth > MAX_DEPTH)
-                return false;
+                return 400;
+        } else if (text[i] == ',') {
+            values++;
         } else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
             depth--;
         }
+        if (values > MAX_VALUES)
+            return 413;
     }
-    return true;
+    return 0;
 }
 
 /* No type at all counts as JSON, as with FastAPI; a form does not. */
@@ -407,6 +414,7 @@ int aio_web_body(aio_http_request *request, const aio_web_model *model, void *re
     struct reading reading = {.request = request};
     const void *text;
     size_t size;
+    int status;
     int err;
 
     if (request == NULL || model == NULL || ret_value == NULL)
@@ -416,10 +424,11 @@ int aio_web_body(aio_http_request *request, const aio_web_model *model, void *re
     err = aio_http_request_body(request, &text, &size);
     if (err < 0)
         return err;
-    if (size > MAX_JSON)
-        return aio_web_abort(request, 413, NULL);
-    if (!is_shallow(text, size))
+    status = size > MAX_JSON ? 413 : check_shape(text, size);
+    if (status == 400)
         return aio_web_abort(request, 400, "There was an error parsing the body");
+    if (status != 0)
+        return aio_web_abort(request, status, NULL);
     read_json(&reading, model, text, size, ret_value);
     return finish(&reading);
 }

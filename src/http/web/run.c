@@ -9,6 +9,7 @@
 #include <aio/runner.h>
 #include <aio/signal.h>
 #include <aio/task.h>
+#include <aio/workers.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,23 +22,24 @@ struct serving {
     aio_web_options options;
     aio_loop *loop;
     aio_http_server *server;
-    aio_future *stop; /* finished by a signal */
-    aio_task *task;   /* ours, for the second signal */
+    aio_future *stop;  /* finished by a signal */
+    aio_task *task;    /* ours, for the second signal */
+    aio_task *workers; /* runs them; NULL: there are none */
 };
 
 static void say(const struct serving *serving, const char *format, ...) AIO_PRINTF(2, 3);
 
 static void say(const struct serving *serving, const char *format, ...)
 {
+    char text[500];
     va_list args;
 
     if (serving->options.quiet)
         return;
     va_start(args, format);
-    (void)fputs("INFO:     ", stderr);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
+    (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    (void)fprintf(stderr, "INFO:     %s\n", text); /* in one piece, for workers speak at a time */
 }
 
 static int run_hooks(aio_web *app, const struct aio__web_hooks *hooks)
@@ -55,9 +57,11 @@ static int on_signal(void *arg)
 {
     struct serving *serving = arg;
 
-    if (aio_future_done(serving->stop))
+    if (serving->workers != NULL)
+        (void)aio_task_cancel(serving->workers, "a signal");
+    else if (aio_future_done(serving->stop))
         (void)aio_task_cancel(serving->task, "a second signal");
-    else
+    if (!aio_future_done(serving->stop))
         (void)aio_future_set_result(serving->stop, NULL);
     return 0;
 }
@@ -122,6 +126,44 @@ static int serve(struct serving *serving)
     return err < 0 ? err : ended;
 }
 
+/* --- workers ---------------------------------------------------------------------------- */
+
+static int work(aio_worker *worker, void *arg)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = serving->options;
+
+    options.workers = 0;
+    options.http.sock = aio_worker_take_socket(worker);
+    return aio_web_serve(serving->app, &options);
+}
+
+static int run_workers(void *arg, void **ret_result)
+{
+    struct serving *serving = arg;
+    aio_workers_options options = AIO_WORKERS_OPTIONS_INIT;
+
+    options.count = serving->options.workers;
+    options.host = serving->options.http.host;
+    options.port = serving->options.http.port;
+    options.keep_sigterm = true; /* we have it */
+    return aio_run_workers(work, serving, &options);
+}
+
+/* A signal cancels them, and is the end in order. */
+static int serve_by_workers(struct serving *serving)
+{
+    int err;
+
+    serving->workers = aio_create_task(run_workers, serving);
+    err = aio_await(serving->workers, NULL);
+    aio_future_unref(serving->workers);
+    serving->workers = NULL;
+    return err == AIO_ECANCELLED && aio_future_done(serving->stop) ? 0 : err;
+}
+
+/* --- from start to end ------------------------------------------------------------------ */
+
 int aio_web_serve(aio_web *app, const aio_web_options *options)
 {
     struct serving serving = {.app = app, .options = AIO_WEB_OPTIONS_INIT};
@@ -149,7 +191,7 @@ int aio_web_serve(aio_web *app, const aio_web_options *options)
     (void)aio_web_ref(app);
     err = take_signals(&serving);
     if (err == 0)
-        err = serve(&serving);
+        err = serving.options.workers > 0 ? serve_by_workers(&serving) : serve(&serving);
     leave_signals(&serving);
     aio_web_unref(app);
     aio_future_unref(serving.stop);

@@ -6,6 +6,8 @@
 #include "http/server/request.h"
 #include "http/web/router.h"
 
+#include <stdatomic.h>
+
 struct aio__web_middleware {
     aio_web_middleware_fn fn;
     void *arg;
@@ -21,8 +23,9 @@ struct aio__web_hooks {
     size_t count;
 };
 
+/* Workers of several threads share it; it is not changed once it serves. */
 struct aio_web {
-    size_t refs;
+    atomic_size_t refs;
     struct aio__web_node root;
     struct aio__web_middleware *middleware; /* in the order added */
     size_t middleware_count;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_fork.c - a child process does not run its parent's loops, whoever drives them
+ *
+ * The child tells by its exit status whether it was refused; the parent's loop then goes on. See
+ * test_embed.c for loops that are stepped, test_portal.c for portals.
+ */
+#include "support/unit.h"
+
+#include <aio/aio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+static void assert_child_ended_well(pid_t pid)
+{
+    int status = -1;
+
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static int count(void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+static int coroutine(void *arg, void **ret_result)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+/* --- a run call ------------------------------------------------------------------------- */
+
+struct run {
+    aio_loop *loop;
+    pid_t child; /* 0 in the child itself */
+    int counted;
+};
+
+static int fork_and_return(void *arg)
+{
+    struct run *run = arg;
+
+    run->child = fork();
+    return 0;
+}
+
+static int stop(void *arg)
+{
+    struct run *run = arg;
+
+    run->counted++;
+    aio_loop_stop(run->loop);
+    return 0;
+}
+
+static void run_that_goes_on_in_the_child_ends_with_an_error(void **state)
+{
+    AIO_AUTO(aio_loop) loop = aio_new_event_loop();
+    struct run run = {.loop = loop, .child = -1};
+    int code;
+
+    assert_int_equal(aio_loop_call_soon(loop, fork_and_return, &run, NULL), 0);
+    assert_int_equal(aio_loop_call_later(loop, 0.001, stop, &run, NULL), 0);
+    code = aio_loop_run_forever(loop);
+    if (run.child == 0)
+        _exit(code == AIO_ERUNTIME && run.counted == 0 &&
+                      strstr(aio_error_text(code), "before fork()") != NULL &&
+                      aio_loop_close(loop) == 0
+                  ? 0
+                  : 1);
+    assert_int_equal(code, 0);
+    assert_int_equal(run.counted, 1);
+    assert_child_ended_well(run.child);
+    assert_int_equal(aio_loop_close(loop), 0);
+}
+
+static void calls_to_the_parents_loop_are_refused_in_the_child(void **state)
+{
+    AIO_AUTO(aio_loop) loop = aio_new_event_loop();
+    int counted = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        bool ok = aio_loop_call_soon_threadsafe(loop, count, &counted, NULL) == AIO_ERUNTIME &&
+                  aio_run_coroutine_threadsafe(coroutine, &counted, loop) == NULL &&
+                  aio_concurrent_future_result(NULL, 0, NULL) == AIO_ERUNTIME &&
+                  aio_loop_close(loop) == 0;
+
+        _exit(ok && counted == 0 ? 0 : 1);
+    }
+    assert_child_ended_well(pid);
+    assert_int_equal(aio_loop_step(loop), 0);
+    assert_int_equal(aio_loop_close(loop), 0);
+}
+
+/* --- a host's uv_loop_t ----------------------------------------------------------------- */
+
+struct guest {
+    uv_loop_t host;
+    aio_loop *loop;
+    int counted;
+    int ticks; /* of the host's own timer */
+    unsigned reports;
+};
+
+static int note_report(aio_loop *loop, const aio_exception_context *context, void *arg)
+{
+    struct guest *guest = arg;
+
+    if (aio_exception_code(context->error) == AIO_ERUNTIME)
+        guest->reports++;
+    return 0;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct guest *guest = timer->data;
+
+    if (++guest->ticks == 3)
+        uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* The host goes on, with what is its own. */
+static bool goes_on_without_its_guest(struct guest *guest)
+{
+    uv_timer_t timer = {.data = guest};
+
+    return uv_loop_fork(&guest->host) == 0 && uv_timer_init(&guest->host, &timer) == 0 &&
+           uv_timer_start(&timer, on_tick, 1, 1) == 0 &&
+           uv_run(&guest->host, UV_RUN_DEFAULT) == 0 && guest->ticks == 3 && guest->counted == 0 &&
+           guest->reports == 1 && aio_loop_close(guest->loop) == 0 &&
+           uv_run(&guest->host, UV_RUN_DEFAULT) == 0 && uv_loop_close(&guest->host) == 0;
+}
+
+static void host_that_runs_in_the_child_is_told_once_and_goes_on_without_its_guest(void **state)
+{
+    aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
+    struct guest guest = {.counted = 0};
+    pid_t pid;
+
+    assert_int_equal(uv_loop_init(&guest.host), 0);
+    options.uv = &guest.host;
+    guest.loop = aio_loop_new(&options);
+    aio_loop_set_exception_handler(guest.loop, note_report, &guest);
+    assert_int_equal(aio_loop_call_later(guest.loop, 0.001, count, &guest.counted, NULL), 0);
+    assert_int_equal(aio_loop_call_soon(guest.loop, count, &guest.counted, NULL), 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(goes_on_without_its_guest(&guest) ? 0 : 1);
+    assert_child_ended_well(pid);
+    /* The parent's has lost nothing. */
+    assert_int_equal(uv_run(&guest.host, UV_RUN_DEFAULT), 0);
+    assert_int_equal(guest.counted, 2);
+    assert_int_equal(guest.reports, 0);
+    assert_int_equal(aio_loop_close(guest.loop), 0);
+    aio_loop_unref(guest.loop);
+    assert_int_equal(uv_run(&guest.host, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&guest.host), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_that_goes_on_in_the_child_ends_with_an_error),
+        cmocka_unit_test(calls_to_the_parents_loop_are_refused_in_the_child),
+        cmocka_unit_test(host_that_runs_in_the_child_is_told_once_and_goes_on_without_its_guest),
+    };
+
+    return RUN_TESTS(tests, NULL, NULL);
+}
