@@ -20,15 +20,7 @@ async def hello():
     return {'message': 'Hello, World!'}
 
 
-@app.on_event('startup')
-async def ready():
-    print('READY', flush=True)
-
-
 async def bare(scope, receive, send):
-    if scope['type'] == 'lifespan':
-        await app(scope, receive, send)
-        return
     body = json.dumps({'message': 'Hello, World!'}, separators=(',', ':')).encode()
     await send({'type': 'http.response.start', 'status': 200,
                 'headers': [(b'content-type', b'application/json'),
@@ -36,5 +28,12 @@ async def bare(scope, receive, send):
     await send({'type': 'http.response.body', 'body': body})
 
 
-uvicorn.run(bare if '--bare' in sys.argv else app, host='127.0.0.1', port=int(sys.argv[-1]),
-            loop='uvloop', http='httptools', access_log=False, log_level='error', backlog=4096)
+class Server(uvicorn.Server):
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        print('READY', flush=True)
+
+
+Server(uvicorn.Config(bare if '--bare' in sys.argv else app, host='127.0.0.1',
+                      port=int(sys.argv[-1]), loop='uvloop', http='httptools', lifespan='off',
+                      access_log=False, log_level='error', backlog=4096)).run()

@@ -39,6 +39,11 @@ def thousands(value, _position=None):
     return f'{value / 1000:g}k' if value >= 1000 else f'{value:g}'
 
 
+def count_axis(axes):
+    axes.set_xscale('log')
+    axes.xaxis.set_major_formatter(lambda value, _: f'{value:,.0f}')
+
+
 def bars(axes, groups, values):
     """values: {contender: [one for each group, None where there is none]}."""
     width = 0.8 / len(values)
@@ -111,7 +116,7 @@ def curves(plt, figures, folder):
                       if scale.get(f'{line} {size}', {}).get(name)]
             axes.plot([x for x, _ in points], [y for _, y in points], 'o-', label=name,
                       color=COLOURS[name], linewidth=2.5 if name == OURS else 1.5)
-        axes.set_xscale('log')
+        count_axis(axes)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(thousands)
         axes.set_title(what, fontsize=10)
@@ -128,7 +133,8 @@ def connections(plt, figures, folder):
     figure, axes = plt.subplots(figsize=(8, 3.8))
     drawn = False
     for label, name, mode, style in [
-            ('asyncio, streams', 'asyncio', 'stream', 'o-'), ('uvloop, streams', 'uvloop', 'stream', 'o-'),
+            ('asyncio, streams', 'asyncio', 'stream', 'o-'),
+            ('uvloop, streams', 'uvloop', 'stream', 'o-'),
             ('uvloop, protocols', 'uvloop', 'protocol', 's--'), ('Go', 'Go', 'stream', 'o-'),
             ('libuv', 'libuv', 'stream', 'o-'), ('aioc, streams', OURS, 'stream', 'o-'),
             ('aioc, protocols', OURS, 'protocol', 's--')]:
@@ -141,7 +147,7 @@ def connections(plt, figures, folder):
     if not drawn:
         plt.close(figure)
         return None
-    axes.set_xscale('log')
+    count_axis(axes)
     axes.set_ylim(bottom=0)
     axes.set_xlabel('connections, 1 KiB a message')
     axes.set_ylabel('µs of the server\'s processor time')

@@ -22,6 +22,11 @@ SERIES = [
 ]
 
 
+def is_cost(table_name):
+    """Whether targets are about its figures: rates and latencies depend on both sides."""
+    return not table_name.endswith(('_rate', '_p99'))
+
+
 def processor():
     for row in pathlib.Path('/proc/cpuinfo').read_text().splitlines():
         if row.startswith('model name'):
@@ -57,11 +62,11 @@ def head(programs, settings, share, loads, minutes):
 
 
 def table(labels, targets):
-    """One column a contender, ours first."""
+    """One column a contender, ours first; without targets, none for these."""
     names = list(dict.fromkeys(name for by_contender in labels.values() for name in by_contender))
     others = [name for name in names if name != OURS]
-    yield f'| | {OURS} | ' + ' | '.join(others) + ' | target |'
-    yield '| --- ' * (len(others) + 3) + '|'
+    yield f'| | {" | ".join([OURS, *others])} |' + (' target |' if targets else '')
+    yield '| --- ' * (len(others) + (3 if targets else 2)) + '|'
     for label, by_contender in labels.items():
         ours = by_contender.get(OURS)
         cells = [f'`{label}`',
@@ -72,7 +77,8 @@ def table(labels, targets):
             if ours and theirs:
                 cell += f' ({ratio(ours, theirs):.2g})'
             cells.append(cell)
-        cells.append('; '.join(map(str, verdicts(label, by_contender, targets))))
+        if targets:
+            cells.append('; '.join(map(str, verdicts(label, by_contender, targets))))
         yield '| ' + ' | '.join(cells) + ' |'
 
 
@@ -120,7 +126,7 @@ def flatness_table(figures):
 
 def summary(figures, targets):
     """Which targets are met and which are not."""
-    found = [verdict for labels in figures.tables.values()
+    found = [verdict for name, labels in figures.tables.items() if is_cost(name)
              for label, by_contender in labels.items()
              for verdict in verdicts(label, by_contender, targets)]
     flat = list(flatness(figures))
@@ -143,7 +149,7 @@ def write(head_lines, suites, figures, plots):
     yield from head_lines
     yield ''
     yield 'A figure is the median of all rounds, ± half of what lies between the quartiles. In ' \
-          'brackets: what aioc needs, divided by what the other needs, the median of the rounds.'
+          'brackets: aioc\'s figure divided by the other\'s, the median of the rounds.'
     yield ''
     yield from summary(figures, targets)
     for suite in suites:
@@ -155,7 +161,7 @@ def write(head_lines, suites, figures, plots):
             yield ''
             yield unit
             yield ''
-            yield from table(figures.table(name), targets)
+            yield from table(figures.table(name), targets if is_cost(name) else {})
             for plot, alt in plots.get(name, []):
                 yield ''
                 yield f'![{alt}]({plot}.svg)'

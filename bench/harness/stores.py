@@ -14,8 +14,9 @@ from service import folder  # noqa: E402
 
 TABLE = """
 CREATE DATABASE lab;
-CREATE TABLE lab.t (id INT PRIMARY KEY, name VARCHAR(32), val VARCHAR(64)) CHARACTER SET utf8mb4;
-INSERT INTO lab.t SELECT seq, CONCAT('name-', seq), CONCAT('value-', seq) FROM seq_1_to_1000;
+USE lab;
+CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(32), val VARCHAR(64)) CHARACTER SET utf8mb4;
+INSERT INTO t SELECT seq, CONCAT('name-', seq), CONCAT('value-', seq) FROM seq_1_to_1000;
 """
 
 

@@ -118,7 +118,19 @@ static inline aio_site aio_site_make(const char *coroutine, const char *file, in
     site.line = line;
     return site;
 }
-#define AIO_SITE(fn)             aio_site_make(#fn, __FILE__, __LINE__)
+#if defined(__GNUC__) && !defined(__cplusplus)
+/* Copied from a constant, which the compiler must not know: one that it puts together on the stack
+ * is stored in pieces and read as a whole right after, which a processor has to wait for. */
+#define AIO_SITE(fn)                                                                               \
+    __extension__({                                                                                \
+        static const aio_site aio_site_here = {#fn, __FILE__, __LINE__};                           \
+        const aio_site *aio_site_at = &aio_site_here;                                              \
+        __asm__("" : "+r"(aio_site_at));                                                           \
+        *aio_site_at;                                                                              \
+    })
+#else
+#define AIO_SITE(fn) aio_site_make(#fn, __FILE__, __LINE__)
+#endif
 #define aio_create_task(fn, arg) aio_create_task_at(AIO_SITE(fn), (fn), (arg), NULL)
 #define aio_create_task_copy(fn, arg, size)                                                        \
     aio_create_task_copy_at(AIO_SITE(fn), (fn), (arg), (size))

@@ -33,6 +33,10 @@ enum { MAX_TURNS = 251 };
  * iteration, or for these few if it begins to do so just now. */
 enum { TURNS_PER_LOOK = 16 };
 
+/* Ticks of an iteration, on the average since the last poll, that count as short: as many as
+ * MAX_TURNS allows take no longer than it may be between two polls. */
+#define SHORT_TURN (AIO__TICKS_PER_POLL / MAX_TURNS)
+
 static struct aio__fiber *strand_base(struct aio__fiber *self);
 
 void aio__run_inline(struct aio__ready *self)
@@ -57,7 +61,7 @@ static bool look_at_ticks(aio_loop *loop)
 {
     uint64_t ticks = loop->is_virtual ? 0 : aio__ticks() - loop->poll_ticks;
 
-    loop->look_stride = ticks > AIO__TICKS_PER_POLL / 16 ? 1 : TURNS_PER_LOOK;
+    loop->look_stride = ticks > loop->turns * SHORT_TURN ? 1 : TURNS_PER_LOOK;
     loop->look_turn = loop->turns + loop->look_stride;
     if (loop->look_turn > MAX_TURNS)
         loop->look_turn = MAX_TURNS;
@@ -204,9 +208,9 @@ static inline void fetch_ahead(struct aio__ready *node)
     __builtin_prefetch((const void *)(fiber - 384));
 }
 
-/* The short way of choose_next(): a strand that goes on where it was. NULL: take the long one,
- * which does the same in more steps. */
-static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
+/* The short way of choose_next(): a strand that goes on where it was, or begins. NULL: take the
+ * long one, which does the same in more steps. */
+static inline struct aio__fiber *choose_next_shortly(aio_loop *loop, struct aio__fiber *own)
 {
     struct aio__strand *strand;
     struct aio__ready *node;
@@ -217,11 +221,16 @@ static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
         return NULL;
     node = loop->batch.head;
     strand = aio__container_of(node, struct aio__strand, ready);
-    if (node->run != NULL || strand->fiber == NULL)
+    if (node->run != NULL)
         return NULL;
     loop->batch.head = node->next;
-    if (AIO__LIKELY(node->next != NULL))
+    if (strand->fiber == NULL) {
+        aio__strand_leave(loop); /* see choose_next() */
+        if (bind_fiber(loop, strand, own) == NULL)
+            return NULL;
+    } else if (node->next != NULL) {
         fetch_ahead(node->next);
+    }
     enter_strand(loop, strand);
     return strand->fiber;
 }
@@ -230,7 +239,7 @@ static inline struct aio__fiber *choose_next_shortly(aio_loop *loop)
  * anybody does, for then it is the innermost of these; else what is ready. */
 static inline struct aio__fiber *go_on_after(aio_loop *loop, struct aio__fiber *own)
 {
-    struct aio__fiber *next = choose_next_shortly(loop);
+    struct aio__fiber *next = choose_next_shortly(loop, own);
 
     if (AIO__LIKELY(next != NULL))
         return next;

@@ -56,7 +56,7 @@ bool aio__waiter_wake(struct aio__waiter *waiter)
     return !aio_future_done(waiter->fut) && aio_future_set_result(waiter->fut, NULL) == 0;
 }
 
-size_t aio__line_wake(struct aio__list *line, size_t count)
+size_t aio__line_wake_some(struct aio__list *line, size_t count)
 {
     size_t woken = 0;
 

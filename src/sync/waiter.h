@@ -49,9 +49,15 @@ static inline bool aio__waiter_was_woken(const struct aio__waiter *waiter)
     return aio_future_done(waiter->fut) && !aio_future_cancelled(waiter->fut);
 }
 
+/* What follows, where the line is not empty. */
+size_t aio__line_wake_some(struct aio__list *line, size_t count);
+
 /* Wake the first `count` that sleep, or all there are, and take them out of the line with the
  * cancelled ones before them. Gives how many it woke. */
-size_t aio__line_wake(struct aio__list *line, size_t count);
+static inline size_t aio__line_wake(struct aio__list *line, size_t count)
+{
+    return aio__list_first(line) == NULL ? 0 : aio__line_wake_some(line, count);
+}
 
 /* Whether nobody is ahead of who comes now: all in line, if any, are cancelled. */
 bool aio__line_is_free(const struct aio__list *line);

@@ -93,7 +93,9 @@ static int asked_to_cancel(struct aio__task *task, aio_future *fut)
     return aio__task_wait(task, fut); /* the request was taken back */
 }
 
-int aio__task_wait(struct aio__task *task, aio_future *fut)
+/* Part of whoever calls it: each return to a frame from before a switch is one that the processor
+ * has not foreseen. */
+static inline __attribute__((always_inline)) int wait_here(struct aio__task *task, aio_future *fut)
 {
     aio_loop *loop = task->fut.loop;
 
@@ -112,6 +114,11 @@ int aio__task_wait(struct aio__task *task, aio_future *fut)
     if (AIO__UNLIKELY(task->fut.kind_flags & (AIO__TASK_MUST_CANCEL | AIO__TASK_TORN_OUT)))
         return asked_to_cancel(task, fut);
     return 0;
+}
+
+int aio__task_wait(struct aio__task *task, aio_future *fut)
+{
+    return wait_here(task, fut);
 }
 
 int aio__task_yield(struct aio__task *task)
@@ -159,7 +166,7 @@ int aio_await(aio_future *fut, void **ret_value)
         return aio__task_refuse(task);
 
     fut->refs++;
-    err = aio__task_wait(task, fut);
+    err = wait_here(task, fut);
     if (err == 0)
         err = aio__future_raise(fut);
     if (err == 0 && ret_value != NULL)
