@@ -11,6 +11,7 @@
  */
 #include "net/address.h"
 #include "net/connection.h"
+#include "task/task_internal.h"
 
 #include <aio/executor.h>
 #include <aio/memory.h>
@@ -129,12 +130,29 @@ static int run_job(void *arg, void **ret_result)
     return 0;
 }
 
+/* Whether a cancellation is still on its way: another would become one with it, and be lost. */
+static bool is_being_cancelled(const aio_task *task)
+{
+    const struct aio__task *self = aio__task_of(task);
+
+    while (self->waiting != NULL && aio__future_is_pending(self->waiting)) {
+        if (!aio_future_is_task(self->waiting))
+            return false;
+        self = aio__task_of(self->waiting);
+    }
+    return true;
+}
+
 static int cancel_main(void *arg)
 {
-    const aio_worker *worker = arg;
+    aio_worker *worker = arg;
 
-    if (worker->task != NULL)
-        (void)aio_task_cancel(worker->task, NULL);
+    if (worker->task == NULL)
+        return 0;
+    /* The first is for a task that may not even have begun. */
+    if (aio_task_cancelling(worker->task) > 0 && is_being_cancelled(worker->task))
+        return aio_loop_call_soon(worker->task->loop, cancel_main, worker, NULL);
+    (void)aio_task_cancel(worker->task, NULL);
     return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * task_internal.h - the inside of a task
  *
- * For src/task, for modules that suspend the running task on something of their own, and for
- * src/inspect, which looks at all of them.
+ * For src/task, for modules that suspend the running task on something of their own, for src/net,
+ * whose workers ask whether a cancellation has arrived, and for src/inspect, which looks at all.
  */
 #ifndef AIO__TASK_INTERNAL_H
 #define AIO__TASK_INTERNAL_H

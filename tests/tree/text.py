@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 LICENCE = 'SPDX-License-Identifier: MIT'
-SOURCE = {'.c', '.h', '.S', '.cc', '.hh', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.pyx', '.js',
+SOURCE = {'.c', '.h', '.S', '.cc', '.hh', '.py', '.go', '.sh', '.map', '.build', '.gdb', '.supp', '.pyx', '.js',
           '.css', '.cmake'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
                    '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict',

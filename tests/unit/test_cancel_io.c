@@ -165,6 +165,9 @@ static int clear(struct ground *g)
         close(g->listener);
     if (g->file >= 0)
         close(g->file);
+    /* Whoever was accepted just before has a protocol an iteration later. */
+    for (int i = 0; i < 2 && err == 0; i++)
+        err = room_turn();
     for (size_t i = 0; i < g->room->count; i++) {
         struct talk *talk = &g->room->talks[i];
 
