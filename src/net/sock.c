@@ -54,7 +54,7 @@ int aio_loop_sock_recvfrom(aio_loop *loop, int sock, void *data, size_t size, ai
     if (err == 0)
         err = check_memory(data, size);
     if (err == 0 && ret_size == NULL)
-        err = aio_raise(AIO_EVALUE, "a place for the size is needed, not NULL");
+        return aio_raise(AIO_EVALUE, "a place for the size is needed, not NULL");
     while (err == 0) {
         socklen_t length = named ? from->size : 0;
         ssize_t got =
@@ -138,7 +138,7 @@ int aio_loop_sock_accept(aio_loop *loop, int sock, aio_sockname *from, int *ret_
     int err = check_call(&loop, sock);
 
     if (err == 0 && ret_sock == NULL)
-        err = aio_raise(AIO_EVALUE, "a place for the socket is needed, not NULL");
+        return aio_raise(AIO_EVALUE, "a place for the socket is needed, not NULL");
     while (err == 0) {
         socklen_t length = named ? from->size : 0;
         int fd = accept4(sock, named ? from->name : NULL, named ? &length : NULL,

@@ -8,6 +8,7 @@
  */
 #include "base/memory.h"
 #include "executor/manager.h"
+#include "fiber/sanitize.h"
 #include "support/allocation.h"
 #include "support/unit.h"
 
@@ -549,7 +550,7 @@ static void place_is_found_where_it_was_and_nowhere_else(void **state)
 
 static void job_bytes_of_a_hundred_mebibytes_go_both_ways(void **state)
 {
-    const size_t size = (size_t)100 << 20;
+    const size_t size = (size_t)(AIO__ON_VALGRIND ? 4 : 100) << 20; /* memcheck is slow at this */
     aio_executor *pool = make(2);
     aio_job_options options = AIO_JOB_OPTIONS_INIT;
     unsigned char *bytes = calloc(1, size);
