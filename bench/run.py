@@ -30,7 +30,7 @@ from harness.web import Fetch, Http
 
 SUITES = [Micro, Scale, Echo, Idle, Http, Fetch, RedisClients, MysqlClients]
 
-FULL = Settings(quick=False, rounds=5, milliseconds=150, seconds=0.5,
+FULL = Settings(quick=False, rounds=3, milliseconds=150, seconds=0.4,
                 sizes=[1000, 10000, 100000, 1000000], connections=10000)
 QUICK = Settings(quick=True, rounds=1, milliseconds=30, seconds=0.25,
                  sizes=[1000, 10000], connections=1000)
@@ -39,11 +39,11 @@ QUICK = Settings(quick=True, rounds=1, milliseconds=30, seconds=0.25,
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--quick', action='store_true', help='one round, short, small sizes')
-    parser.add_argument('--rounds', type=int, help='default 5; quick 1')
+    parser.add_argument('--rounds', type=int, help='default 3; quick 1')
     parser.add_argument('--ms', type=int, dest='milliseconds',
                         help='length of a measurement of micro; default 150; quick 30')
     parser.add_argument('--seconds', type=float,
-                        help='that a server has load; default 0.5; quick 0.25')
+                        help='that a server has load; default 0.4; quick 0.25')
     parser.add_argument('--sizes', type=lambda text: [int(size) for size in text.split(',')],
                         help='of scale; default 1000,10000,100000,1000000')
     parser.add_argument('--connections', type=int, help='that are held without use; default 10000')

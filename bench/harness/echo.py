@@ -42,10 +42,6 @@ class Echo(Suite):
                      ' come back, with the server at its limit.'),
     }
 
-    @property
-    def rounds(self):
-        return min(self.settings.rounds, 3)
-
     def measure(self, command, modes, what):
         size, connections = what
         port = free_port()

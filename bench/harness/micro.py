@@ -9,6 +9,9 @@ from .tools import output, rows
 # time, which neighbours disturb least.
 WALL = {'executor', 'threadsafe', 'threadpool', 'threadpool_50', 'processpool',
         'processpool_50'}
+# A measurement of these takes Python many seconds, whatever length is asked for: one is enough.
+LONG = {'timers_100k', 'timers_1m', 'cancel_100k'}
+SLOW = ['asyncio', 'uvloop']
 SCALE_LINES = ['created_per_task', 'rss_per_task', 'pte_per_task', 'spawn_ns', 'wake_ns']
 
 
@@ -20,6 +23,14 @@ def contenders(programs, script):
     if go := programs.go(script):
         found['Go'] = go
     return found
+
+
+def in_turns(label, calls, is_long):
+    """The row, or two: what takes Python long it does in the first round alone."""
+    slow = {name: call for name, call in calls.items() if is_long and name in SLOW}
+    yield Row(label, {name: call for name, call in calls.items() if name not in slow})
+    if slow:
+        yield Row(label, slow, rounds=1)
 
 
 class Micro(Suite):
@@ -49,9 +60,9 @@ class Micro(Suite):
         found['swapcontext'] = self.programs.built('baseline_swapcontext')
         has = {name: lines(command) for name, command in found.items()}
         for line in self.lines:
-            yield Row(line, {name: partial(self.measure, command, line)
-                             for name, command in found.items()
-                             if has[name] is None or line in has[name]})
+            calls = {name: partial(self.measure, command, line)
+                     for name, command in found.items() if has[name] is None or line in has[name]}
+            yield from in_turns(line, calls, line in LONG)
 
 
 def lines(command):
@@ -62,10 +73,6 @@ def lines(command):
 class Scale(Suite):
     name = 'scale'
     tables = {'scale': ('Crowds', 'N tasks asleep at once: bytes and nanoseconds for one task.')}
-
-    @property
-    def rounds(self):
-        return min(self.settings.rounds, 3)
 
     def measure(self, name, command, size):
         for line, (value, *_) in rows([*command, size], GOMAXPROCS='1'):
@@ -79,8 +86,4 @@ class Scale(Suite):
         for size in self.settings.sizes:
             calls = {name: partial(self.measure, name, command, size)
                      for name, command in found.items()}
-            slow = {name: calls.pop(name) for name in ['asyncio', 'uvloop']
-                    if size >= 1000000 and name in calls}
-            yield Row(f'{size} tasks', calls)
-            if slow:  # these take many seconds
-                yield Row(f'{size} tasks', slow, rounds=1)
+            yield from in_turns(f'{size} tasks', calls, size >= 1000000)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -100,7 +101,7 @@ class Programs:
             if path:
                 done = subprocess.run([path, *command[1:]], text=True, check=False,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-                yield name, ' '.join(done.stdout.splitlines()[0].split()[:4])
+                yield name, re.search(r'\d+\.\d+[\w.]*', done.stdout).group(0)
         yield 'swapcontext', output('getconf', 'GNU_LIBC_VERSION')
 
 

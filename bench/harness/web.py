@@ -102,10 +102,6 @@ class Http(Suite):
                       'The server has one core, what asks it another.'),
     }
 
-    @property
-    def rounds(self):
-        return min(self.settings.rounds, 3)
-
     def measure(self, start, command):
         port = free_port()
         with start(command, str(port)) as process:

@@ -154,6 +154,7 @@ def copy_pages(source):
         copy = source / page.relative_to(ROOT / 'docs')
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(outside_links(page, page.read_text(encoding='utf-8')), encoding='utf-8')
+    shutil.copytree(ROOT / 'docs' / 'benchmarks', source / 'benchmarks')  # pictures
     shutil.copy(SITE / 'conf.py', source)
     shutil.copytree(SITE / 'static', source / 'static')
     shutil.copytree(ROOT / 'examples', source / 'examples')  # for pages to show
