@@ -298,7 +298,7 @@ void aio__loop_run_watched(aio_loop *loop, struct aio__ready *node,
 bool aio__sigint_take(aio_loop *loop, void (*fn)(void *arg), void *arg);
 /* How many came; `ret_seen`: of them, how many the loop has seen. */
 unsigned aio__sigint_give_back(aio_loop *loop, unsigned *ret_seen);
-void aio__sigint_check(aio_loop *loop);         /* after each poll */
+void aio__sigint_check(aio_loop *loop); /* after each poll */
 
 /* signal.c */
 bool aio__in_main_thread(void);
