@@ -295,7 +295,7 @@ int aio_print_call_graph(aio_future *fut, const aio_call_graph_options *options,
         return err;
     if (file == NULL)
         file = stdout;
-    if (text != NULL && *text != '\0' && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
+    if (text != NULL && strlen(text) > 0 && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
         err = -EIO;
     aio_free(text);
     return err;

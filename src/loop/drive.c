@@ -19,6 +19,7 @@
 
 #include <aio/embed.h>
 #include <aio/error.h>
+#include <assert.h>
 
 /* How far down the stack a host's uv_run() is looked for. */
 enum { MAX_CALLS = 1024 };
@@ -333,6 +334,7 @@ static void begin_run(aio_loop *loop)
 {
     struct aio__thread *thread = aio__thread();
 
+    assert(loop != NULL);     /* as check_run() has said */
     (void)aio_loop_ref(loop); /* a callback may drop the last one but this */
     thread->running = loop;
     loop->running = true;
