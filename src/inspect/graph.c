@@ -270,7 +270,7 @@ static void put_graph(struct aio__page *page, const struct node *first)
 int aio_format_call_graph(aio_future *fut, const aio_call_graph_options *options, char **ret_text)
 {
     struct aio__page page = {.text = NULL};
-    aio_call_graph *graph;
+    aio_call_graph *graph = NULL;
     int err;
 
     if (ret_text == NULL)
@@ -295,7 +295,7 @@ int aio_print_call_graph(aio_future *fut, const aio_call_graph_options *options,
         return err;
     if (file == NULL)
         file = stdout;
-    if (text != NULL && strlen(text) > 0 && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
+    if (text != NULL && *text != '\0' && (fputs(text, file) < 0 || fputc('\n', file) == EOF))
         err = -EIO;
     aio_free(text);
     return err;
