@@ -189,7 +189,7 @@ aio_concurrent_as_completed *aio_concurrent_as_completed_new(aio_concurrent_futu
                                                              size_t count, double timeout)
 {
     aio_concurrent_as_completed *it;
-    size_t distinct;
+    size_t distinct = 0;
     int err;
 
     if (isnan(timeout))

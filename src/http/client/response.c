@@ -278,7 +278,7 @@ aio_iterator *aio_http_response_iter_chunks(aio_http_response *response)
 int aio_http_response_text_as(aio_http_response *response, const char *charset,
                               const char **ret_text)
 {
-    aio_buffer body;
+    aio_buffer body = {NULL, 0};
     char *text = NULL;
     char *name;
     int err;

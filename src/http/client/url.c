@@ -203,7 +203,7 @@ static bool is_proxy_scheme(const char *scheme)
     static const char *const schemes[] = {"http",    "https",  "socks4",
                                           "socks4a", "socks5", "socks5h"};
 
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+    for (size_t i = 0; scheme != NULL && i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (strcmp(scheme, schemes[i]) == 0)
             return true;
     return false;

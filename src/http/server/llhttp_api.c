@@ -4,5 +4,5 @@
  */
 #include "llhttp_names.h"
 
-#include <api.c>
-#include <http.c>
+#include <api.c>  // NOLINT(bugprone-suspicious-include)
+#include <http.c> // NOLINT(bugprone-suspicious-include)

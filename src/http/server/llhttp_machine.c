@@ -4,4 +4,4 @@
  */
 #include "llhttp_names.h"
 
-#include <llhttp.c>
+#include <llhttp.c> // NOLINT(bugprone-suspicious-include)
