@@ -81,7 +81,8 @@ static void forget_notes(aio_future *fut)
         aio__awaited_forget(fut);
 }
 
-void aio__future_free(aio_future *fut)
+/* One that may have more than most, or be more. */
+static AIO__NOINLINE void free_with_care(aio_future *fut)
 {
     const struct aio__future_ops *ops = fut->ops;
 
@@ -102,6 +103,17 @@ void aio__future_free(aio_future *fut)
         ops->dispose(fut);
     if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
         aio__loop_free(fut->loop, fut, ops->size);
+}
+
+void aio__future_free(aio_future *fut)
+{
+    const int noted = AIO__FUTURE_REPORT | AIO__FUTURE_TRACED | AIO__FUTURE_AWAITED;
+
+    if (AIO__LIKELY(fut->ops == &aio__future_plain && fut->state == AIO__FUTURE_FINISHED &&
+                    (fut->value == NULL || fut->type == NULL) && !(fut->flags & noted)))
+        aio__loop_free(fut->loop, fut, sizeof(*fut));
+    else
+        free_with_care(fut);
 }
 
 void aio_future_unref(aio_future *fut)

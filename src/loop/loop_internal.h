@@ -233,8 +233,16 @@ static inline bool aio__loop_takes_directly(const aio_loop *loop)
            !loop->closed;
 }
 
+/* This thread's loop, running or not; NULL with AIO_ENOLOOP raised. */
+aio_loop *aio__loop_set_here(void);
+
 /* The loop named, or the running one, or this thread's; NULL with AIO_ENOLOOP raised. */
-aio_loop *aio__loop_or_current(aio_loop *loop);
+static inline aio_loop *aio__loop_or_current(aio_loop *loop)
+{
+    if (loop == NULL)
+        loop = aio__thread()->running;
+    return AIO__LIKELY(loop != NULL) ? loop : aio__loop_set_here();
+}
 
 void aio__loop_ref_memory(aio_loop *loop);
 void aio__loop_unref_memory(aio_loop *loop);
@@ -337,7 +345,11 @@ bool aio__loop_deadline(const aio_loop *loop, double delay, uint64_t *ret_ns); /
 bool aio__loop_when_ns(double when, uint64_t *ret_ns);                         /* false: NaN */
 
 /* Whether this thread may touch the loop's objects: 0, or in debug mode AIO_ERUNTIME. */
-int aio__loop_check_thread(const aio_loop *loop);
+int aio__loop_compare_thread(const aio_loop *loop);
+static inline int aio__loop_check_thread(const aio_loop *loop)
+{
+    return AIO__LIKELY(!loop->debug) ? 0 : aio__loop_compare_thread(loop);
+}
 
 /* origin.c */
 void aio__origins_free(aio_loop *loop);

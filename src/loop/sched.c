@@ -393,14 +393,9 @@ void aio__loop_dispatch(aio_loop *loop)
     loop->dispatching = false;
 }
 
-struct aio__fiber *aio__current_fiber(void)
+AIO__NOINLINE struct aio__fiber **aio__current_fiber_place(void)
 {
-    aio_loop *loop = aio__thread_after_switch()->running;
+    aio_loop *loop = aio__thread()->running;
 
-    return loop != NULL && (loop->dispatching || loop->closing) ? loop->fiber : NULL;
-}
-
-void aio__set_current_fiber(struct aio__fiber *fiber)
-{
-    aio__thread_after_switch()->running->fiber = fiber;
+    return loop != NULL && (loop->dispatching || loop->closing) ? &loop->fiber : NULL;
 }
