@@ -83,8 +83,7 @@ static void begin_batch(aio_loop *loop)
 {
     loop->iterations++;
     aio__timers_collect(loop);
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     if (AIO__UNLIKELY(loop->one_by_one) && loop->shuffles)
         aio__testing_shuffle_batch(loop);
 }
@@ -189,8 +188,7 @@ static inline bool begin_batch_shortly(aio_loop *loop)
         return false;
     loop->turns++;
     loop->iterations++;
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     return true;
 }
 
