@@ -109,6 +109,7 @@ struct aio_loop {
     unsigned look_stride;           /* how many to the next look, unless they are long */
     bool dispatching;               /* inside aio__loop_dispatch() */
     bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
+    bool over;                      /* the run call is about to return */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
@@ -127,6 +128,7 @@ struct aio_loop {
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
     unsigned polls_over; /* with more idle stacks than it may have */
+    unsigned arrivals;   /* descriptors that this poll has found and no dispatch has looked at */
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
@@ -224,6 +226,9 @@ static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *firs
     aio__queue_append_chain(&loop->ready, first, last);
     aio__loop_queued(loop);
 }
+
+/* drive.c: the poll has found the descriptor of this node, which is in no queue. */
+void aio__loop_arrived(aio_loop *loop, struct aio__ready *node);
 
 /* Whether a call from here goes to the queue: in the loop's own thread, where it keeps its place
  * among the others (S14). Otherwise it goes to the inbox. Asked in any thread. */
