@@ -190,6 +190,7 @@ struct aio_loop {
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
     void *net;                    /* src/net */
+    void *spares;                 /* src/stream */
     struct aio__origins *origins; /* origin.c; NULL: nothing was noted */
     struct aio__lag *lag;         /* src/inspect: to be kept by drive.c; NULL: nobody asks */
     void *inspect;                /* src/inspect */
