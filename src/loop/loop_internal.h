@@ -3,8 +3,8 @@
  * loop_internal.h - the inside of a loop
  *
  * For src/loop, and for those above it that make things ready, set timers or park
- * strands on it: src/future, src/task, src/net and the like; and for src/inspect. Who only needs
- * to call back uses <aio/loop.h>.
+ * strands on it: src/future, src/task, src/net and the like; for src/stream, which keeps memory with
+ * it; and for src/inspect. Who only needs to call back uses <aio/loop.h>.
  */
 #ifndef AIO__LOOP_INTERNAL_H
 #define AIO__LOOP_INTERNAL_H
