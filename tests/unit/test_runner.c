@@ -247,6 +247,25 @@ static void runner_has_one_context_for_all_its_runs(void **state)
     aio_contextvar_unref(variable);
 }
 
+/* S55: a coroutine object runs in it, too */
+static void runner_runs_coroutine_objects_in_its_context(void **state)
+{
+    aio_runner_options options = options_of_tests();
+    aio_runner *runner = aio_runner_new(&options);
+    AIO_AUTO(aio_coroutine) setter = aio_coroutine_new(set_variable, trace, NULL);
+    AIO_AUTO(aio_coroutine) getter = aio_coroutine_new(get_variable, NULL, NULL);
+    void *value = NULL;
+
+    (void)state;
+    variable = aio_contextvar_new("variable", NULL);
+    assert_int_equal(aio_runner_run_awaitable(runner, setter, NULL), 0);
+    assert_int_equal(aio_runner_run_awaitable(runner, getter, &value), 0);
+    assert_ptr_equal(value, trace);
+    assert_int_equal(aio_contextvar_get(variable, &value), AIO_ELOOKUP);
+    aio_runner_free(runner);
+    aio_contextvar_unref(variable);
+}
+
 /* after asyncio's test_runners.RunnerTests.test_explicit_run_context */
 static void run_may_be_given_another_context(void **state)
 {
@@ -672,6 +691,7 @@ int main(void)
         TEST(runner_has_one_context_for_all_its_runs),
         TEST(run_may_be_given_another_context),
         TEST(runner_runs_a_coroutine_object),
+        TEST(runner_runs_coroutine_objects_in_its_context),
         TEST(run_cancels_the_tasks_that_are_left_and_waits_for_them),
         TEST(run_reports_the_errors_of_those_that_fail_instead),
         TEST(run_ends_tasks_before_generators),
