@@ -207,7 +207,8 @@ static int cancel_all_tasks(aio_loop *loop)
     all = aio_gather(tasks, count, AIO_RETURN_EXCEPTIONS);
     err = all == NULL ? aio__null_future() : aio_loop_run_until_complete(loop, all, NULL);
     aio_future_unref(all);
-    report_failures(loop, tasks, count);
+    if (err == 0)
+        report_failures(loop, tasks, count);
     aio_task_list_free(tasks, count);
     return err;
 }
@@ -303,9 +304,10 @@ int aio_run_with_at(aio_site site, aio_coro_fn fn, void *arg, const aio_runner_o
     error = code < 0 ? aio_error_catch(code) : NULL;
     close_code = aio_runner_close(runner);
     aio_free(runner);
-    if (error == NULL)
-        return close_code;
-    code = aio_raise_exception(error);
+    if (close_code < 0)
+        code = close_code; /* raised later: as in Python it takes the place of the other */
+    else if (error != NULL)
+        code = aio_raise_exception(error);
     aio_exception_unref(error);
     return code;
 }

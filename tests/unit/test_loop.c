@@ -400,6 +400,24 @@ static void system_exit_is_kept_in_its_task_and_leaves_the_run(void **state)
     fx_settle(f);
 }
 
+static int sleep_one(void *arg, void **ret_result)
+{
+    (void)ret_result;
+    return fx_note_code(arg, "slept", aio_sleep(1));
+}
+
+/* S11, bpo-22429: what would have ended the first run is still queued, and ends no other */
+static void run_that_system_exit_has_left_ends_no_later_one(void **state)
+{
+    struct fixture *f = *state;
+    aio_task *task = fx_spawn(f, "A", exit_system);
+
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), AIO_ESYSTEMEXIT);
+    task = fx_spawn(f, "B", sleep_one);
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), 0);
+    fx_assert_trace(f, "B slept");
+}
+
 static int interrupt_by_handler(aio_loop *loop, const aio_exception_context *context, void *arg)
 {
     (void)loop;
@@ -647,6 +665,7 @@ int main(void)
         FX_TEST(interrupt_leaves_the_run_and_the_rest_stays_queued),
         FX_TEST(rest_of_an_interrupted_batch_runs_before_what_was_queued_meanwhile),
         FX_TEST(system_exit_is_kept_in_its_task_and_leaves_the_run),
+        FX_TEST(run_that_system_exit_has_left_ends_no_later_one),
         FX_TEST(interrupt_outside_a_run_ends_no_later_one),
         FX_TEST(run_until_complete_gives_the_outcome),
         FX_TEST(run_until_complete_starts_a_coroutine_object),
