@@ -109,6 +109,7 @@ struct aio_loop {
     unsigned look_stride;           /* how many to the next look, unless they are long */
     bool dispatching;               /* inside aio__loop_dispatch() */
     bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
+    bool owns_uv;                   /* not a guest in a host's uv_loop_t */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
@@ -143,8 +144,7 @@ struct aio_loop {
     _Atomic(size_t) refs;      /* one each of: all users, the pool's objects, the adopted ones, all
                              libuv handles */
 
-    uv_loop_t *uv; /* NULL once closed and its handles are gone */
-    bool owns_uv;
+    uv_loop_t *uv;       /* NULL once closed and its handles are gone */
     unsigned generation; /* fork.c */
     bool idle_active;
     bool alarm_polled;     /* the timerfd is being watched */
