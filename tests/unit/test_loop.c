@@ -88,6 +88,21 @@ static void loop_begins_open_and_not_running(void **state)
     assert_non_null(aio_loop_uv(f->loop));
 }
 
+static void loop_is_made_the_current_one_by_nobody_but_who_says_so(void **state)
+{
+    struct fixture *f = *state;
+    aio_loop *loop = aio_new_event_loop();
+
+    assert_ptr_equal(aio_get_event_loop(), f->loop);
+    aio_set_event_loop(loop);
+    assert_ptr_equal(aio_get_event_loop(), loop);
+    aio_set_event_loop(NULL);
+    assert_null(aio_get_event_loop());
+    aio_set_event_loop(f->loop);
+    assert_int_equal(aio_loop_close(loop), 0);
+    aio_loop_unref(loop);
+}
+
 static void loop_is_not_made_with_options_out_of_bounds(void **state)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
@@ -650,6 +665,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FX_TEST(loop_begins_open_and_not_running),
+        FX_TEST(loop_is_made_the_current_one_by_nobody_but_who_says_so),
         FX_TEST(loop_is_not_made_with_options_out_of_bounds),
         FX_TEST(loop_is_closed_with_a_warning_when_the_last_reference_goes),
         FX_TEST(loop_may_be_referenced_again_by_what_unwinds_as_it_goes),
