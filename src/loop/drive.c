@@ -81,7 +81,7 @@ static void pass_virtual_time(aio_loop *loop)
     uint64_t first_ns = loop->timers.first_key;
 
     loop->blocked = false;
-    if (loop->ready.head != NULL || loop->stopping)
+    if (loop->ready.head != NULL || (loop->running && loop->stopping))
         return;
     if (loop->external != 0) {
         loop->blocked = true;
@@ -91,12 +91,12 @@ static void pass_virtual_time(aio_loop *loop)
     } else if (loop->settles) {
         loop->settled = true;
         loop->stopping = true;
-    } else if (loop->on_blocked != NULL) {
+    } else if (loop->on_blocked != NULL && (loop->running || loop->task_count != 0)) {
         int code = loop->on_blocked(loop->on_blocked_arg);
 
         if (code < 0)
             aio__loop_callback_failed(loop, code, NULL);
-        loop->blocked = loop->ready.head == NULL && !loop->stopping;
+        loop->blocked = loop->ready.head == NULL && !(loop->running && loop->stopping);
     } else {
         loop->blocked = true;
     }
@@ -107,7 +107,13 @@ static bool is_busy(const aio_loop *loop)
 {
     if (loop->ready.head != NULL || (loop->running && loop->stopping))
         return true;
-    return loop->is_virtual && loop->running && !loop->blocked;
+    return loop->is_virtual && !loop->blocked;
+}
+
+/* Virtual time may pass: no alarm rings for it, a poll that does not wait lets it. */
+static bool has_virtual_timers(const aio_loop *loop)
+{
+    return loop->is_virtual && !aio__deadlines_empty(&loop->timers);
 }
 
 /* A host's uv_loop_t lives on for us while tasks, timers or jobs in executors do. */
@@ -115,7 +121,7 @@ static void keep_host_alive(aio_loop *loop)
 {
     if (loop->running)
         return;
-    if (loop->task_count != 0 || loop->external != 0)
+    if (loop->task_count != 0 || loop->external != 0 || has_virtual_timers(loop))
         uv_ref((uv_handle_t *)&loop->wakeup);
     else
         uv_unref((uv_handle_t *)&loop->wakeup);
@@ -382,7 +388,7 @@ static int end_run(aio_loop *loop)
     loop->over = false;
     atomic_store_explicit(&loop->thread, 0, memory_order_release);
     aio__thread()->running = NULL;
-    set_idle(loop, loop->ready.head != NULL);
+    set_idle(loop, loop->ready.head != NULL || has_virtual_timers(loop));
     keep_host_alive(loop);
     return code;
 }

@@ -110,6 +110,7 @@ struct aio_loop {
     bool dispatching;               /* inside aio__loop_dispatch() */
     bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
     bool over;                      /* the run call is about to return */
+    bool owns_uv;                   /* not a guest in a host's uv_loop_t */
     bool is_virtual;
     bool measures_stacks;
     bool closed;
@@ -145,8 +146,7 @@ struct aio_loop {
     _Atomic(size_t) refs;      /* one each of: all users, the pool's objects, the adopted ones, all
                              libuv handles */
 
-    uv_loop_t *uv; /* NULL once closed and its handles are gone */
-    bool owns_uv;
+    uv_loop_t *uv;       /* NULL once closed and its handles are gone */
     unsigned generation; /* fork.c */
     bool idle_active;
     bool alarm_polled;     /* the timerfd is being watched */

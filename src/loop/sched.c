@@ -68,10 +68,18 @@ static bool look_at_ticks(aio_loop *loop)
     return ticks < AIO__TICKS_PER_POLL;
 }
 
+/* uv_stop() was called, by a step of ours perhaps: like aio_loop_stop() it lets this iteration end,
+ * and no other begin. Nothing but the flag tells. */
+static inline bool host_stops(const aio_loop *loop)
+{
+    return AIO__UNLIKELY(!loop->owns_uv) && loop->uv->stop_flag != 0;
+}
+
 /* Whether another iteration may begin before the kernel is asked for I/O again. */
 static bool may_go_on(aio_loop *loop)
 {
-    if (loop->ready.head == NULL || loop->stopping || loop->leave_code != 0 || loop->closing)
+    if (loop->ready.head == NULL || loop->stopping || loop->leave_code != 0 || loop->closing ||
+        host_stops(loop))
         return false;
     if (loop->one_by_one || ++loop->turns >= MAX_TURNS)
         return false;
@@ -184,7 +192,7 @@ static inline bool begin_batch_shortly(aio_loop *loop)
     if (loop->ready.head == NULL || loop->turns + 1 >= loop->look_turn ||
         atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
         return false;
-    if (loop->timers.first_key <= loop->now_ns)
+    if (loop->timers.first_key <= loop->now_ns || host_stops(loop))
         return false;
     loop->turns++;
     loop->iterations++;
