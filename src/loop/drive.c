@@ -71,6 +71,7 @@ static void on_prepare(uv_prepare_t *handle)
     }
     loop->in_poll = true;
     loop->arrivals = 0;
+    loop->over = false;
     aio__watches_check(loop);
     aio__alarm_set(loop);
 }
@@ -249,10 +250,9 @@ static void take_turn(aio_loop *loop)
     if (AIO__UNLIKELY(loop->lag != NULL))
         note_lag(loop, began_ns);
 
-    if (loop->running && (loop->stopping || loop->leave_code != 0)) {
-        loop->over = true;
+    if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
-    }
+    loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;
     set_idle(loop, is_busy(loop));
     trim_stacks(loop);
     keep_host_alive(loop);
@@ -370,7 +370,6 @@ static void begin_run(aio_loop *loop)
     (void)aio_loop_ref(loop); /* a callback may drop the last one but this */
     thread->running = loop;
     loop->running = true;
-    loop->over = false;
     aio__loop_forget_leaving(loop);
     atomic_store_explicit(&loop->thread, (uintptr_t)thread, memory_order_release);
     aio__sched_enter_thread(loop);
@@ -385,7 +384,6 @@ static int end_run(aio_loop *loop)
 
     loop->stopping = false;
     loop->running = false;
-    loop->over = false;
     atomic_store_explicit(&loop->thread, 0, memory_order_release);
     aio__thread()->running = NULL;
     set_idle(loop, loop->ready.head != NULL || has_virtual_timers(loop));

@@ -109,7 +109,7 @@ struct aio_loop {
     unsigned look_stride;           /* how many to the next look, unless they are long */
     bool dispatching;               /* inside aio__loop_dispatch() */
     bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
-    bool over;                      /* the run call is about to return */
+    bool over;                      /* uv_run() is about to return: no other turn */
     bool owns_uv;                   /* not a guest in a host's uv_loop_t */
     bool is_virtual;
     bool measures_stacks;
