@@ -37,6 +37,8 @@ struct json_t;
  *  server went away, ...), those of names (AIO_EAI_..., dns.h), AIO_ETIMEDOUT, AIO_ESSL,
  *  AIO_ESSLCERT and AIO_ECANCELLED. */
 enum {
+    AIO_HTTP_ECLIENT = -10219,   /**< the class of those that follow, for aio_error_is():
+                                         aiohttp.ClientError */
     AIO_HTTP_ESTATUS = -10220,   /**< a status of 400 or more: aiohttp.ClientResponseError */
     AIO_HTTP_EREDIRECT = -10221, /**< too many redirects, or one that cannot be followed:
                                          aiohttp.TooManyRedirects */

@@ -331,7 +331,8 @@ void aio__httpc_trust_free(aio_http_session *session);
 /* Make an easy handle trust them. */
 int aio__httpc_trust_use(aio_http_session *session, CURL *easy);
 
-/* error.c: what libcurl's code means to us. */
+/* error.c: give the codes their names; what libcurl's code means to us. */
+void aio__httpc_register_errors(void);
 int aio__httpc_code_of(CURLcode result, const aio_http_response *response);
 
 /* charset.c: bytes to UTF-8. */

@@ -174,6 +174,7 @@ aio_http_session *aio_http_session_new(const aio_http_session_options *options)
     aio_loop *loop = aio_get_event_loop();
     int err = 0;
 
+    aio__httpc_register_errors();
     if (options == NULL)
         options = &defaults;
     if (loop == NULL)
