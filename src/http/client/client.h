@@ -162,11 +162,15 @@ bool aio__httpc_curl_has_openssl(void);
 enum { AIO__HTTPC_START = 1, AIO__HTTPC_RESUME = 2, AIO__HTTPC_END = 4 };
 
 struct aio__httpc_inflater;
+struct aio__httpc_upload;
 
 struct aio_http_response {
     aio_http_session *session; /* referenced */
     aio_iterator iterator;     /* of chunks */
     aio_buffer item;           /* its item */
+    aio_iterator lines;        /* of lines */
+    struct aio__bytes line;    /* its item, or the beginning of it */
+    bool line_was_given;
     unsigned refs;
 
     /* The request */
@@ -187,6 +191,7 @@ struct aio_http_response {
     struct aio__bytes body;      /* of bytes, json or form */
     aio_iterator *stream;        /* borrowed during the call that sends it; then NULL */
     size_t stream_size;
+    struct aio__httpc_upload *files; /* a form with files of the disk: the stream. NULL: another */
 
     /* The transfer */
     CURL *easy;                   /* NULL: none */
@@ -293,6 +298,7 @@ int aio__httpc_body_begin(aio_http_response *response);
 /* Read it whole; the iterator of its chunks. */
 int aio__httpc_body_read(aio_http_response *response);
 extern const aio_iterator_ops aio__httpc_chunks;
+extern const aio_iterator_ops aio__httpc_lines;
 
 /* inflate.c */
 bool aio__httpc_can_inflate(const char *encoding);
@@ -315,10 +321,37 @@ int aio__httpc_copy_fields(const aio_http_field *fields, size_t count, aio_http_
 const char *aio__httpc_find_field(const aio_http_field *fields, size_t count, const char *name);
 
 /* form.c */
+
+/* A part of a form of several. */
+struct aio__httpc_part {
+    struct aio__httpc_part *next;
+    struct aio__bytes head; /* its header lines */
+    struct aio__bytes data;
+    char *path; /* of a file, instead of the data; NULL: none */
+};
+
+struct aio_http_form {
+    unsigned refs;
+    struct aio__httpc_part *first;
+    struct aio__httpc_part **end;
+};
+
 int aio__httpc_form_encode(const aio_http_field *fields, size_t count, struct aio__bytes *body);
 int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
                                 char *content_type, size_t size);
-enum { AIO__HTTPC_MULTIPART_TYPE = 100 }; /* bytes of its content type */
+enum {
+    AIO__HTTPC_MULTIPART_TYPE = 100, /* bytes of its content type */
+    AIO__HTTPC_BOUNDARY = 33         /* of the line between parts */
+};
+int aio__httpc_make_boundary(char boundary[AIO__HTTPC_BOUNDARY]);
+
+/* files.c: a form with files of the disk, as a stream. Opening it may suspend. */
+bool aio__httpc_has_files(const aio_http_form *form);
+int aio__httpc_files_open(aio_http_form *form, struct aio__httpc_upload **ret_upload);
+void aio__httpc_files_close(struct aio__httpc_upload *upload);
+/* Begin from the beginning. Gives the iterator of its pieces, its size and its content type. */
+aio_iterator *aio__httpc_files_begin(struct aio__httpc_upload *upload, size_t *ret_size,
+                                     const char **ret_type);
 
 /* resolve.c: look a host up for libcurl, and add the answer to a list for CURLOPT_RESOLVE. */
 int aio__httpc_resolve(aio_http_session *session, const char *host, unsigned port,
