@@ -90,6 +90,9 @@ struct aio__httpc_url {
 /* Read a URL, relative to another (may be NULL), with more of a query. 0, AIO_EVALUE, AIO_ENOMEM. */
 int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char *text,
                         const aio_http_field *params, size_t param_count);
+/* The same, relative to a session's base: to ask for a URL again and again takes no reading. */
+int aio__httpc_url_read_again(aio_http_session *session, struct aio__httpc_url *url,
+                              const char *text, const aio_http_field *params, size_t param_count);
 /* The same of a proxy: other schemes, no path. */
 int aio__httpc_url_read_proxy(struct aio__httpc_url *url, const char *text);
 void aio__httpc_url_free(struct aio__httpc_url *url);
@@ -118,6 +121,8 @@ struct aio_http_session {
     char *field_texts;
     struct aio__httpc_url base;  /* text NULL: none */
     struct aio__httpc_url proxy; /* likewise */
+    char *last_text;             /* of a URL that was read, and what it is; NULL: none */
+    struct aio__httpc_url last;
 
     /* engine.c */
     CURLM *multi;

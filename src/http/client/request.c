@@ -214,8 +214,8 @@ static int fill_in(aio_http_response *response, const char *method, const char *
     int err = copy_text(&response->method, method);
 
     if (err == 0)
-        err = aio__httpc_url_read(&response->url, response->session->base.text, url,
-                                  options->params, options->param_count);
+        err = aio__httpc_url_read_again(response->session, &response->url, url, options->params,
+                                        options->param_count);
     if (err == 0)
         err = make_body(response, options, &type, type_buffer, sizeof(type_buffer));
     if (err == 0)

@@ -412,6 +412,7 @@ static CURLcode set_habits(const aio_http_session *session, CURL *easy)
     (void)SET(CURLOPT_CONNECTTIMEOUT_MS, 1000L * 86400); /* limits are ours */
     (void)SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     (void)SET(CURLOPT_USERAGENT, "aioc/" VERSION);
+    (void)SET(CURLOPT_NOPROXY, ""); /* for whatever host: the environment has no say */
     if (session->share != NULL) {
         (void)SET(CURLOPT_SHARE, session->share);
         (void)SET(CURLOPT_COOKIEFILE, ""); /* use its jar */

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MAX_REMEMBERED = 1024 }; /* bytes of a URL */
+
 void aio__httpc_url_free(struct aio__httpc_url *url)
 {
     aio_free(url->text);
@@ -196,6 +198,65 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     aio__httpc_url_free(url);
     *url = found;
     return 0;
+}
+
+static int copy_text(char **ret_copy, const char *text)
+{
+    if (text == NULL)
+        return 0;
+    *ret_copy = aio_strdup(text);
+    return *ret_copy == NULL ? AIO_ENOMEM : 0;
+}
+
+/* Of one without user and password. */
+static int copy_url(struct aio__httpc_url *copy, const struct aio__httpc_url *url)
+{
+    struct aio__httpc_url made = {.port = url->port, .is_tls = url->is_tls};
+    int err = copy_text(&made.text, url->text);
+
+    if (err == 0)
+        err = copy_text(&made.shown, url->shown);
+    if (err == 0)
+        err = copy_text(&made.origin, url->origin);
+    if (err == 0)
+        err = copy_text(&made.host, url->host);
+    if (err < 0) {
+        aio__httpc_url_free(&made);
+        return err;
+    }
+    aio__httpc_url_free(copy);
+    *copy = made;
+    return 0;
+}
+
+/* Note what a text was read as. Not to have memory for it costs time alone. */
+static void remember(aio_http_session *session, const char *text, const struct aio__httpc_url *url)
+{
+    char *copy;
+
+    if (url->user != NULL || url->password != NULL || strlen(text) > MAX_REMEMBERED)
+        return;
+    copy = aio_strdup(text);
+    if (copy == NULL || copy_url(&session->last, url) < 0) {
+        aio_free(copy);
+        return;
+    }
+    aio_free(session->last_text);
+    session->last_text = copy;
+}
+
+int aio__httpc_url_read_again(aio_http_session *session, struct aio__httpc_url *url,
+                              const char *text, const aio_http_field *params, size_t param_count)
+{
+    int err;
+
+    if (text != NULL && param_count == 0 && session->last_text != NULL &&
+        strcmp(session->last_text, text) == 0)
+        return copy_url(url, &session->last);
+    err = aio__httpc_url_read(url, session->base.text, text, params, param_count);
+    if (err == 0 && param_count == 0)
+        remember(session, text, url);
+    return err;
 }
 
 static bool is_proxy_scheme(const char *scheme)
