@@ -259,6 +259,12 @@ aio_web_field aio__web_item_of(const aio_web_field *field)
     return item;
 }
 
+static void refuse_null(struct aio__web_reading *reading, const struct aio__web_place *place)
+{
+    aio__web_note(&reading->invalid, place, "type_error.none.not_allowed",
+                  "none is not an allowed value");
+}
+
 static void read_list(struct aio__web_reading *reading, const aio_web_field *field, json_t *json,
                       const struct aio__web_place *place, char *structure)
 {
@@ -280,7 +286,9 @@ static void read_list(struct aio__web_reading *reading, const aio_web_field *fie
         struct aio__web_place at = {place, NULL, i};
         struct aio__web_given source = {value, NULL};
 
-        if (reading->err == 0)
+        if (json_is_null(value))
+            refuse_null(reading, &at);
+        else if (reading->err == 0)
             aio__web_read_value(reading, &item, &source, &at, items + i * aio__web_size_of(field));
     }
 }
@@ -291,8 +299,7 @@ static void set_null(struct aio__web_reading *reading, const aio_web_field *fiel
     size_t none = 0;
 
     if (!field->nullable) {
-        aio__web_note(&reading->invalid, place, "type_error.none.not_allowed",
-                      "none is not an allowed value");
+        refuse_null(reading, place);
         return;
     }
     memset(structure + field->offset, 0, field->list ? sizeof(void *) : aio__web_size_of(field));
@@ -303,7 +310,8 @@ static void set_null(struct aio__web_reading *reading, const aio_web_field *fiel
 static void read_object(struct aio__web_reading *reading, const aio_web_model *model, json_t *json,
                         const struct aio__web_place *place, char *to)
 {
-    if (!json_is_object(json)) {
+    /* A list of pairs is one, too, for Python: of those only that without any is taken. */
+    if (!json_is_object(json) && (!json_is_array(json) || json_array_size(json) > 0)) {
         aio__web_note(&reading->invalid, place, "type_error.dict", "value is not a valid dict");
         return;
     }
@@ -441,7 +449,9 @@ int aio_web_body(aio_http_request *request, const aio_web_model *model, void *re
     err = read_body(&reading, &json);
     if (err < 0)
         return err;
-    if (json != NULL)
+    if (json_is_null(json))
+        aio__web_note(&reading.invalid, &body, "value_error.missing", "field required");
+    else if (json != NULL)
         read_object(&reading, model, json, &body, ret_value);
     json_decref(json);
     return aio__web_finish_reading(&reading);
