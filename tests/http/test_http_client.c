@@ -4,6 +4,19 @@
  */
 #include "http/client_room.h"
 
+/* What the build can decompress. */
+#ifdef AIO__BROTLI
+#define BROTLI ", br"
+#else
+#define BROTLI ""
+#endif
+#ifdef AIO__ZSTD
+#define ZSTD ", zstd"
+#else
+#define ZSTD ""
+#endif
+#define ENCODINGS "gzip, deflate" BROTLI ZSTD
+
 /* --- requests --------------------------------------------------------------------------- */
 
 static int get(void *arg, void **ret_result)
@@ -104,7 +117,7 @@ static int headers(void *arg, void **ret_result)
     TRY(said_is(session, "GET", "/echo", &call, "x-one", "session"));
     TRY(said_is(session, "GET", "/echo", &call, "x-two", "call"));
     TRY(said_is(session, "GET", "/echo", &call, "x-empty", ""));
-    TRY(said_is(session, "GET", "/echo", &call, "accept-encoding", "gzip, deflate"));
+    TRY(said_is(session, "GET", "/echo", &call, "accept-encoding", ENCODINGS));
     TRY(said_is(session, "GET", "/echo", NULL, "x-two", "session"));
     return 0;
 }
@@ -465,6 +478,35 @@ static int deep_json(void *arg, void **ret_result)
 static void json_that_is_nested_too_deep_is_refused(void **state)
 {
     room_run(deep_json);
+}
+
+static int read_hello(aio_http_session *session, const char *path)
+{
+    AIO_AUTO(aio_http_response) response = NULL;
+    const char *text = NULL;
+
+    TRY(aio_http_get(session, at(path), NULL, &response));
+    TRY(aio_http_response_text(response, &text));
+    CHECK(strlen(text) == 41 * strlen("hello brotli "));
+    for (int i = 0; i < 41; i++)
+        CHECK(strncmp(text + i * 13, "hello brotli ", 13) == 0);
+    return 0;
+}
+
+static int decompress(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+
+    if (BROTLI[0] != '\0')
+        TRY(read_hello(session, "/brotli"));
+    if (ZSTD[0] != '\0')
+        TRY(read_hello(session, "/zstd"));
+    return 0;
+}
+
+static void brotli_and_zstd_are_decompressed(void **state)
+{
+    room_run(decompress);
 }
 
 static int read_lines(void *arg, void **ret_result)
@@ -994,6 +1036,7 @@ int main(void)
         cmocka_unit_test(text_that_the_charset_does_not_have_is_an_error),
         cmocka_unit_test(json_wants_its_content_type),
         cmocka_unit_test(json_that_is_nested_too_deep_is_refused),
+        cmocka_unit_test(brotli_and_zstd_are_decompressed),
         cmocka_unit_test(a_body_is_read_line_by_line),
         cmocka_unit_test(a_cookie_is_read_from_the_response_that_sets_it),
         cmocka_unit_test(errors_have_the_names_of_aiohttp),

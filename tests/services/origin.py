@@ -19,6 +19,7 @@ time: a client that asks for one after the other waits for ever. What it serves 
     /lines              three lines in chunks that end in their midst, the last without a line end
     /long-line          a line of 100000 bytes
     /deep               JSON: 2000 lists, each in the one before
+    /brotli, /zstd      the same words 41 times, compressed
     /gzip, /deflate     page() compressed, in chunks; /bomb: zeros that inflate 1000 times
     /basic              401 unless the user is "user" and the password "p@ss:word"
     /slow?N             N chunks of 1 KiB, a delay between each
@@ -37,6 +38,7 @@ time: a client that asks for one after the other waits for ever. What it serves 
     /no-length          a body that ends with the connection
     /counts             a JSON object: connections open, connections accepted, requests
 """
+import base64
 import gzip
 import http.server
 import json
@@ -199,6 +201,13 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def do_deflate(self, *unused):
         self.compressed(zlib.compress(page(self.seed, '/www.baidu.com').encode()), 'deflate')
+
+    # Python has neither: "hello brotli " as brotli -c and zstd -c make it.
+    def do_brotli(self, *unused):
+        self.compressed(base64.b64decode('oaAQwO9InfrchWuxMjQ5CcJGl2xpb0FgNLBwZvwC'), 'br')
+
+    def do_zstd(self, *unused):
+        self.compressed(base64.b64decode('KLUv/WQVAaUAAGhoZWxsbyBicm90bGkgAQAFoJpfyDDg+A=='), 'zstd')
 
     def do_bomb(self, *unused):
         squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)

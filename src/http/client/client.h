@@ -305,7 +305,19 @@ int aio__httpc_body_read(aio_http_response *response);
 extern const aio_iterator_ops aio__httpc_chunks;
 extern const aio_iterator_ops aio__httpc_lines;
 
-/* inflate.c */
+/* inflate.c: what it can undo, as the build found libraries for. */
+#ifdef AIO__BROTLI
+#define AIO__HTTPC_BROTLI ", br"
+#else
+#define AIO__HTTPC_BROTLI ""
+#endif
+#ifdef AIO__ZSTD
+#define AIO__HTTPC_ZSTD ", zstd"
+#else
+#define AIO__HTTPC_ZSTD ""
+#endif
+#define AIO__HTTPC_ENCODINGS "gzip, deflate" AIO__HTTPC_BROTLI AIO__HTTPC_ZSTD
+
 bool aio__httpc_can_inflate(const char *encoding);
 int aio__httpc_inflater_new(const char *encoding, struct aio__httpc_inflater **ret_inflater);
 void aio__httpc_inflater_free(struct aio__httpc_inflater *inflater);

@@ -466,7 +466,7 @@ static int make_headers(aio_http_response *response)
                          response->fields[i].value);
     if (err == 0 && !options->no_decompress &&
         aio__httpc_find_field(response->fields, response->field_count, "Accept-Encoding") == NULL)
-        err = add_header(&response->headers, &line, "Accept-Encoding", "gzip, deflate");
+        err = add_header(&response->headers, &line, "Accept-Encoding", AIO__HTTPC_ENCODINGS);
     if (err == 0 && (response->has_body || response->sends_stream)) {
         if (aio__httpc_find_field(response->fields, response->field_count, "Content-Type") == NULL)
             err = add_header(&response->headers, &line, "Content-Type", NULL);
