@@ -161,6 +161,26 @@ static int add_params(CURLU *parsed, const aio_http_field *params, size_t count)
     return err < 0 ? err : why == CURLUE_OK ? 0 : bad_url(why);
 }
 
+/* A host written as "%34" is read as "4", and that the next time as the address 0.0.0.4: libcurl
+ * would go elsewhere than we say. */
+static int check_host(const struct aio__httpc_url *url)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL;
+    int err;
+
+    if (parsed == NULL)
+        return AIO_ENOMEM;
+    err = curl_url_set(parsed, CURLUPART_URL, url->text, 0) == CURLUE_OK
+              ? take_part(parsed, CURLUPART_HOST, &host)
+              : AIO_EVALUE;
+    curl_url_cleanup(parsed);
+    if (err == AIO_EVALUE || (err == 0 && strcmp(host, url->host) != 0))
+        err = aio_raise(AIO_EVALUE, "not a URL: its host can be read in two ways");
+    aio_free(host);
+    return err;
+}
+
 static bool is_absolute(const char *text)
 {
     return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
@@ -190,6 +210,8 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     if (err == 0 && !is_absolute(found.text))
         err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %.*s",
                         (int)strcspn(found.text, ":"), found.text);
+    if (err == 0 && strchr(text, '%') != NULL)
+        err = check_host(&found);
     curl_url_cleanup(parsed);
     if (err < 0) {
         aio__httpc_url_free(&found);
