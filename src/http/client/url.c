@@ -175,6 +175,7 @@ static int check_host(const struct aio__httpc_url *url)
               ? take_part(parsed, CURLUPART_HOST, &host)
               : AIO_EVALUE;
     curl_url_cleanup(parsed);
+    assert(err < 0 || host != NULL);
     if (err == AIO_EVALUE || (err == 0 && strcmp(host, url->host) != 0))
         err = aio_raise(AIO_EVALUE, "not a URL: its host can be read in two ways");
     aio_free(host);
@@ -276,6 +277,7 @@ int aio__httpc_url_read_again(aio_http_session *session, struct aio__httpc_url *
         strcmp(session->last_text, text) == 0)
         return copy_url(url, &session->last);
     err = aio__httpc_url_read(url, session->base.text, text, params, param_count);
+    assert(err < 0 || text != NULL);
     if (err == 0 && param_count == 0)
         remember(session, text, url);
     return err;

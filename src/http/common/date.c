@@ -26,26 +26,36 @@ void aio__http_date(time_t when, char text[AIO__HTTP_DATE])
     text[AIO__HTTP_DATE - 1] = '\0';
 }
 
+/* A number of digits; what is none gives one that does not come back the same. */
+static int number(const char *digits, int count)
+{
+    int value = 0;
+
+    for (int i = 0; i < count; i++)
+        value = value * 10 + (digits[i] - '0');
+    return value;
+}
+
 bool aio__http_read_date(const char *text, time_t *ret_when)
 {
     struct tm when = {0};
-    char month[4] = "";
-    int end = 0;
     char back[AIO__HTTP_DATE];
     time_t found;
 
-    if (strlen(text) != AIO__HTTP_DATE - 1 ||
-        sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &when.tm_mday, month, &when.tm_year,
-               &when.tm_hour, &when.tm_min, &when.tm_sec, &end) != 6 ||
-        end != AIO__HTTP_DATE - 1)
+    if (strlen(text) != AIO__HTTP_DATE - 1)
         return false;
-    when.tm_year -= 1900;
-    while (when.tm_mon < 12 && strcmp(months[when.tm_mon], month) != 0)
+    /* Sun, 06 Nov 1994 08:49:37 GMT */
+    while (when.tm_mon < 12 && memcmp(months[when.tm_mon], text + 8, 3) != 0)
         when.tm_mon++;
-    if (when.tm_mon == 12)
-        return false;
+    when.tm_mday = number(text + 5, 2);
+    when.tm_year = number(text + 12, 4) - 1900;
+    when.tm_hour = number(text + 17, 2);
+    when.tm_min = number(text + 20, 2);
+    when.tm_sec = number(text + 23, 2);
     /* What is written otherwise again was no date: the 31st of June, a wrong day of the week. */
     found = timegm(&when);
+    if (found < 0)
+        return false;
     aio__http_date(found, back);
     if (strcmp(text, back) != 0)
         return false;
