@@ -26,20 +26,20 @@ enum { BACKLOG = 4096, BUFFER = 64 * 1024 };
 
 static int serve_client(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
-    char *buffer = aio_malloc(BUFFER);
-    size_t size = 0;
-    int err = buffer == NULL ? AIO_ENOMEM : 0;
+    aio_buffer view;
+    int err = 0;
 
     (void)arg;
     while (err == 0) {
-        err = aio_stream_reader_read_into(reader, buffer, BUFFER, &size);
-        if (err < 0 || size == 0)
+        err = aio_stream_reader_peek(reader, 1, &view);
+        if (err < 0 || view.size == 0)
             break;
-        err = aio_stream_writer_write(writer, buffer, size);
+        err = aio_stream_writer_write(writer, view.data, view.size);
+        if (err == 0)
+            err = aio_stream_reader_consume(reader, view.size);
         if (err == 0)
             err = aio_stream_writer_drain(writer);
     }
-    aio_free(buffer);
     aio_stream_writer_close(writer);
     return err == AIO_ECANCELLED ? err : 0; /* a peer that resets is not worth a report */
 }
