@@ -113,10 +113,7 @@ typedef struct aio_http_session_options {
 } aio_http_session_options;
 
 /** The defaults. */
-#define AIO_HTTP_SESSION_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_http_session_options)                                                   \
-    }
+#define AIO_HTTP_SESSION_OPTIONS_INIT AIO_SIZED(aio_http_session_options)
 
 /**
  * Make a session for the running loop, else for this thread's current one.
@@ -156,6 +153,9 @@ typedef struct aio_http_session_stats {
     uint64_t requests;  /**< sent, redirects too */
     uint64_t opened;    /**< sockets, from the beginning */
 } aio_http_session_stats;
+
+/** To begin with. */
+#define AIO_HTTP_SESSION_STATS_INIT AIO_SIZED(aio_http_session_stats)
 
 /** Ask. 0, AIO_EVALUE for a wrong size, or the failure behind a NULL.
  *  Suspends: no.   asyncio: none   Since: 0.1 */
@@ -270,10 +270,7 @@ typedef struct aio_http_request_options {
 } aio_http_request_options;
 
 /** The defaults. */
-#define AIO_HTTP_REQUEST_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_http_request_options)                                                   \
-    }
+#define AIO_HTTP_REQUEST_OPTIONS_INIT AIO_SIZED(aio_http_request_options)
 
 /**
  * Send a request and wait for the head of the response. Redirects are followed: 303, and 301 and

@@ -96,10 +96,7 @@ typedef struct aio_http_server_options {
 } aio_http_server_options;
 
 /** The defaults. */
-#define AIO_HTTP_SERVER_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        .size = sizeof(aio_http_server_options), .sock = -1                                        \
-    }
+#define AIO_HTTP_SERVER_OPTIONS_INIT AIO_SIZED_WITH(aio_http_server_options, AIO_SET(sock, -1))
 
 /**
  * Start a server on the running loop.
@@ -150,10 +147,7 @@ typedef struct aio_http_server_stats {
 } aio_http_server_stats;
 
 /** To begin with. */
-#define AIO_HTTP_SERVER_STATS_INIT                                                                 \
-    {                                                                                              \
-        .size = sizeof(aio_http_server_stats)                                                      \
-    }
+#define AIO_HTTP_SERVER_STATS_INIT AIO_SIZED(aio_http_server_stats)
 
 /** Ask. 0, AIO_EVALUE for NULL or a wrong size.   Since: 0.1 */
 AIO_API int aio_http_server_get_stats(const aio_http_server *server,

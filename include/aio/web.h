@@ -172,9 +172,7 @@ typedef struct aio_web_options {
 
 /** The defaults. */
 #define AIO_WEB_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_web_options), .http = AIO_HTTP_SERVER_OPTIONS_INIT                      \
-    }
+    AIO_SIZED_WITH(aio_web_options, AIO_SET(http, AIO_HTTP_SERVER_OPTIONS_INIT))
 
 /**
  * Serve until the task is cancelled, or SIGINT or SIGTERM arrives: what is to be done at the start,

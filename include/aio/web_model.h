@@ -68,12 +68,19 @@ typedef struct aio_web_model {
     size_t field_count;
 } aio_web_model;
 
-/** The beginning of a member's declaration. */
+/** The beginning of a member's declaration. In C++ a whole one: what else is asked of a member, a
+ *  program sets in it, a list's count too. */
+#ifdef __cplusplus
+#define AIO_WEB_FIELD(struct_type, member, kind)                                                   \
+    AIO_VALUE(aio_web_field, AIO_SET(name, #member) AIO_SET(type, kind)                            \
+                                 AIO_SET(offset, offsetof(struct_type, member)))
+#else
 #define AIO_WEB_FIELD(struct_type, member, kind)                                                   \
     .name = #member, .type = (kind), .offset = offsetof(struct_type, member)
 /** A list's count. */
 #define AIO_WEB_COUNT(struct_type, member)                                                         \
     .list = true, .count_offset = offsetof(struct_type, member)
+#endif
 /** The declaration of a struct, of the array of its members'. */
 #define AIO_WEB_MODEL(struct_type, array)                                                          \
     {                                                                                              \

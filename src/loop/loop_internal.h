@@ -166,8 +166,9 @@ struct aio_loop {
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
-    struct aio__list grave;   /* graveyard.c */
-    struct aio__list wrapped; /* src/future: concurrent futures that will be heard of */
+    struct aio__list grave;      /* graveyard.c */
+    struct aio__list registered; /* registry.c */
+    struct aio__list wrapped;    /* src/future: concurrent futures that will be heard of */
     struct aio__close_hook wrapped_hook;
     struct aio__close_hook tasks_hook; /* src/task */
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
@@ -320,6 +321,10 @@ void aio__signals_close(aio_loop *loop);
 void aio__signals_in_child(void); /* after fork(): what was there before us comes back */
 /* A handler that ours have been set over is no more: it is not to be put back. */
 void aio__signals_forget(int signum, const struct sigaction *gone, const struct sigaction *instead);
+
+/* registry.c: every loop, from when it is made until its memory goes */
+void aio__loop_register(aio_loop *loop);
+void aio__loop_unregister(aio_loop *loop);
 
 /* graveyard.c: closed loops whose libuv loop has jobs running in its pool */
 void aio__graveyard_add(aio_loop *loop);
