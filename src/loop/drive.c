@@ -220,6 +220,18 @@ static void refuse_child(aio_loop *loop)
     aio__alarm_let_go(loop);
 }
 
+/* Between the dispatch and the next poll. */
+static void after_dispatch(aio_loop *loop, uint64_t began_ns)
+{
+    if (AIO__UNLIKELY(loop->lag != NULL))
+        note_lag(loop, began_ns);
+    if (loop->running && (loop->stopping || loop->leave_code != 0))
+        uv_stop(loop->uv);
+    set_idle(loop, is_busy(loop));
+    trim_stacks(loop);
+    keep_host_alive(loop);
+}
+
 static void on_check(uv_check_t *handle)
 {
     aio_loop *loop = handle->data;
@@ -250,14 +262,12 @@ static void on_check(uv_check_t *handle)
     if (loop->is_virtual)
         pass_virtual_time(loop);
     aio__loop_dispatch(loop);
-    if (AIO__UNLIKELY(loop->lag != NULL))
-        note_lag(loop, began_ns);
-
-    if (loop->running && (loop->stopping || loop->leave_code != 0))
-        uv_stop(loop->uv);
-    set_idle(loop, is_busy(loop));
-    trim_stacks(loop);
-    keep_host_alive(loop);
+    /* A step may have been the one that forked. A single poll more would be of the parent's epoll
+     * instance, and libuv would take out of that what the parent alone has put in meanwhile. */
+    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop)))
+        refuse_child(loop);
+    else
+        after_dispatch(loop, began_ns);
     if (!loop->running) {
         thread->running = outer;
         report_leaving(loop);
