@@ -213,6 +213,7 @@ static void refuse_child(aio_loop *loop)
     if (loop->running) {
         aio__loop_leave(loop, code, error);
         uv_stop(loop->uv);
+        loop->over = true;
         return;
     }
     aio__loop_report(loop, "An event loop does not run in a child process", error, NULL);
@@ -220,6 +221,19 @@ static void refuse_child(aio_loop *loop)
     (void)uv_check_stop(&loop->check);
     uv_unref((uv_handle_t *)&loop->wakeup);
     aio__alarm_let_go(loop);
+}
+
+/* Between the dispatch and the next poll. */
+static void after_dispatch(aio_loop *loop, uint64_t began_ns)
+{
+    if (AIO__UNLIKELY(loop->lag != NULL))
+        note_lag(loop, began_ns);
+    if (loop->running && (loop->stopping || loop->leave_code != 0))
+        uv_stop(loop->uv);
+    loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;
+    set_idle(loop, is_busy(loop));
+    trim_stacks(loop);
+    keep_host_alive(loop);
 }
 
 /* Run what is ready, and see what comes of it. */
@@ -247,15 +261,12 @@ static void take_turn(aio_loop *loop)
     if (loop->is_virtual)
         pass_virtual_time(loop);
     aio__loop_dispatch(loop);
-    if (AIO__UNLIKELY(loop->lag != NULL))
-        note_lag(loop, began_ns);
-
-    if (loop->running && (loop->stopping || loop->leave_code != 0))
-        uv_stop(loop->uv);
-    loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;
-    set_idle(loop, is_busy(loop));
-    trim_stacks(loop);
-    keep_host_alive(loop);
+    /* A step may have been the one that forked. A single poll more would be of the parent's epoll
+     * instance, and libuv would take out of that what the parent alone has put in meanwhile. */
+    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop)))
+        refuse_child(loop);
+    else
+        after_dispatch(loop, began_ns);
     if (!loop->running) {
         thread->running = outer;
         report_leaving(loop);
@@ -268,9 +279,11 @@ static void on_check(uv_check_t *handle)
     aio_loop *loop = handle->data;
 
     loop->in_poll = false;
+    if (loop->over)
+        return;
     if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop)))
         refuse_child(loop);
-    else if (!loop->dispatching && !loop->over) /* nobody ran libuv from inside a callback */
+    else if (!loop->dispatching) /* nobody ran libuv from inside a callback */
         take_turn(loop);
 }
 

@@ -42,14 +42,6 @@ struct run {
     int counted;
 };
 
-static int fork_and_return(void *arg)
-{
-    struct run *run = arg;
-
-    run->child = fork();
-    return 0;
-}
-
 static int stop(void *arg)
 {
     struct run *run = arg;
@@ -59,14 +51,23 @@ static int stop(void *arg)
     return 0;
 }
 
+/* What is due is for the next iteration, which the child must not come to. */
+static int fork_before_a_timer(void *arg)
+{
+    struct run *run = arg;
+    int err = aio_loop_call_later(run->loop, 0, stop, run, NULL);
+
+    run->child = fork();
+    return err;
+}
+
 static void run_that_goes_on_in_the_child_ends_with_an_error(void **state)
 {
     AIO_AUTO(aio_loop) loop = aio_new_event_loop();
     struct run run = {.loop = loop, .child = -1};
     int code;
 
-    assert_int_equal(aio_loop_call_soon(loop, fork_and_return, &run, NULL), 0);
-    assert_int_equal(aio_loop_call_later(loop, 0.001, stop, &run, NULL), 0);
+    assert_int_equal(aio_loop_call_soon(loop, fork_before_a_timer, &run, NULL), 0);
     code = aio_loop_run_forever(loop);
     if (run.child == 0)
         _exit(code == AIO_ERUNTIME && run.counted == 0 &&
@@ -78,6 +79,67 @@ static void run_that_goes_on_in_the_child_ends_with_an_error(void **state)
     assert_int_equal(run.counted, 1);
     assert_child_ended_well(run.child);
     assert_int_equal(aio_loop_close(loop), 0);
+}
+
+/* What only the parent watches; the child goes on when the parent says so. */
+struct watched {
+    struct run run;
+    int ends[2];
+    int go_on[2];
+};
+
+static int note_and_stop(void *arg)
+{
+    struct watched *watched = arg;
+
+    (void)aio_loop_remove_reader(watched->run.loop, watched->ends[0]);
+    return stop(&watched->run);
+}
+
+/* The poll before has registered the reader: the child would find it ready, and unknown. */
+static int let_the_child_go_on(void *arg)
+{
+    struct watched *watched = arg;
+
+    if (write(watched->ends[1], "x", 1) != 1 || write(watched->go_on[1], "x", 1) != 1)
+        return AIO_EASSERTION;
+    assert_child_ended_well(watched->run.child);
+    return 0;
+}
+
+static int fork_and_watch(void *arg)
+{
+    struct watched *watched = arg;
+    aio_loop *loop = watched->run.loop;
+    char byte;
+
+    watched->run.child = fork();
+    if (watched->run.child == 0)
+        return read(watched->go_on[0], &byte, 1) == 1 ? 0 : AIO_EASSERTION;
+    if (aio_loop_add_reader(loop, watched->ends[0], note_and_stop, watched) < 0)
+        return AIO_EASSERTION;
+    return aio_loop_call_later(loop, 0, let_the_child_go_on, watched, NULL);
+}
+
+static void child_takes_nothing_out_of_what_its_parent_polls(void **state)
+{
+    AIO_AUTO(aio_loop) loop = aio_new_event_loop();
+    struct watched watched = {.run = {.loop = loop, .child = -1}};
+    int code;
+
+    assert_int_equal(pipe(watched.ends), 0);
+    assert_int_equal(pipe(watched.go_on), 0);
+    assert_int_equal(aio_loop_call_soon(loop, fork_and_watch, &watched, NULL), 0);
+    code = aio_loop_run_forever(loop);
+    if (watched.run.child == 0)
+        _exit(code == AIO_ERUNTIME && aio_loop_close(loop) == 0 ? 0 : 1);
+    assert_int_equal(code, 0);
+    assert_int_equal(watched.run.counted, 1);
+    assert_int_equal(aio_loop_close(loop), 0);
+    for (int i = 0; i < 2; i++) {
+        close(watched.ends[i]);
+        close(watched.go_on[i]);
+    }
 }
 
 static void calls_to_the_parents_loop_are_refused_in_the_child(void **state)
@@ -168,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_that_goes_on_in_the_child_ends_with_an_error),
+        cmocka_unit_test(child_takes_nothing_out_of_what_its_parent_polls),
         cmocka_unit_test(calls_to_the_parents_loop_are_refused_in_the_child),
         cmocka_unit_test(host_that_runs_in_the_child_is_told_once_and_goes_on_without_its_guest),
     };
