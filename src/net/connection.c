@@ -105,14 +105,13 @@ int aio__make_secure_protocol(aio_loop *loop, aio_protocol_factory_fn factory, v
                               aio_protocol **ret_protocol, aio_transport **ret_above)
 {
     aio_protocol *app;
-    int err = aio__make_protocol(factory, arg, &app);
+    int err = secure->context == NULL ? 0 : aio__tls_check_session(secure);
 
-    if (err < 0)
+    if (err == 0)
+        err = aio__make_protocol(factory, arg, ret_protocol);
+    if (err < 0 || secure->context == NULL)
         return err;
-    if (secure->context == NULL) {
-        *ret_protocol = app;
-        return 0;
-    }
+    app = *ret_protocol;
     err = aio__tls_wrap(loop, app, secure, waiter, ret_protocol, ret_above);
     if (err < 0)
         aio__release_protocol(app);
@@ -149,7 +148,7 @@ int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factor
 {
     aio_transport *above = NULL;
     aio_transport *transport;
-    aio_protocol *protocol;
+    aio_protocol *protocol = NULL; /* else one was made, whatever became of it */
     aio_future *made;
     int err;
 
@@ -171,6 +170,10 @@ int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factor
     err = aio__connection_wait(above == NULL ? transport : above, made, ret_transport);
 
 drop_future:
+    if (!*taken && protocol != NULL) {
+        close(fd);
+        *taken = true;
+    }
     aio_future_unref(made);
     return err;
 }

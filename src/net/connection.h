@@ -31,7 +31,8 @@ int aio__make_protocol(aio_protocol_factory_fn factory, void *arg, aio_protocol 
 void aio__release_protocol(aio_protocol *protocol);
 
 /* Call a factory, with TLS in front of what it makes if it is secure. waiter and ret_above are
- * those of aio__tls_wrap(). */
+ * those of aio__tls_wrap(). After a failure *ret_protocol is not NULL if the factory had made one,
+ * which is released. */
 int aio__make_secure_protocol(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
                               const struct aio__secure *secure, aio_future *waiter,
                               aio_protocol **ret_protocol, aio_transport **ret_above);
@@ -42,8 +43,8 @@ int aio__connection_wait(aio_transport *transport, aio_future *made, aio_transpo
 
 /*
  * Make protocol and transport for a connected socket, and suspend until connection_made was called,
- * which is after the handshake if it is secure. ret_transport may be NULL. 0, or a code; *taken says whether the socket is the transport's now, which
- * is then closing.
+ * which is after the handshake if it is secure. ret_transport may be NULL. 0, or a code; *taken says
+ * whether a protocol was made: the socket is its transport's then, which is closing, or is closed.
  */
 int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factory, void *arg,
                           const struct aio__secure *secure, aio_transport **ret_transport,

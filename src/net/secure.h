@@ -34,6 +34,9 @@ aio_tls_side aio__tls_side(const aio_tls_context *context);
 /* Whether the context can serve that side: 0, or a raised code. */
 int aio__tls_check(const aio_tls_context *context, aio_tls_side side);
 
+/* Whether the session, if there is one, is of that context and server: 0, or a raised code. */
+int aio__tls_check_session(const struct aio__secure *secure);
+
 /*
  * Put TLS in front of a program's protocol, which is taken on success.
  *

@@ -82,13 +82,23 @@ static bool same_name(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-int aio__tls_resume(struct aio__tls *self, const aio_tls_session *session)
+int aio__tls_check_session(const struct aio__secure *secure)
 {
-    if (session->context != self->context)
+    const aio_tls_session *session = secure->session;
+    bool is_named = secure->hostname != NULL && *secure->hostname != '\0';
+
+    if (session == NULL)
+        return 0;
+    if (session->context != secure->context)
         return aio_raise(AIO_EVALUE, "Session refers to a different SSLContext.");
-    if (!same_name(session->hostname, self->hostname))
+    if (!same_name(session->hostname, is_named ? secure->hostname : NULL))
         return aio_raise(AIO_EVALUE, "the session is one with %s",
                          session->hostname == NULL ? "nobody in particular" : session->hostname);
+    return 0;
+}
+
+int aio__tls_resume(struct aio__tls *self, const aio_tls_session *session)
+{
     if (SSL_get_verify_mode(self->ssl) != SSL_VERIFY_NONE && !session->is_verified)
         return aio_raise(AIO_EVALUE, "the session is one with a server that was not verified");
     ERR_clear_error();

@@ -47,8 +47,10 @@ static void init_fields(struct aio__tls *self, aio_loop *loop, const struct aio_
 /* What can fail of it: 0, or a raised code. */
 static int init_ssl(struct aio__tls *self, const struct aio__secure *secure)
 {
-    int err = aio__tls_join(self);
+    int err = aio__tls_check_session(secure);
 
+    if (err == 0)
+        err = aio__tls_join(self);
     if (err == 0 && secure->hostname != NULL && *secure->hostname != '\0') {
         self->hostname = aio_strdup(secure->hostname);
         err = self->hostname == NULL ? AIO_ENOMEM : 0;

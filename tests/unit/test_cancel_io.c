@@ -9,6 +9,7 @@
  * had begun to take is still there for the next one.
  */
 #include "support/allocation.h"
+#include "support/authority.h"
 #include "support/dnsserver.h"
 #include "support/room.h"
 
@@ -27,7 +28,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { MUCH = 512 * 1024, MAX_POINTS = 400 };
+enum { MUCH = 512 * 1024, FULL = 16 * 1024 * 1024, MAX_POINTS = 400 };
 
 struct ground;
 
@@ -49,7 +50,8 @@ struct ground {
     aio_stream_writer *writer;
     aio_transport *transport;
     aio_process *process;
-    int file; /* -1: none */
+    aio_task *peer; /* of the other end of a connection, if that is a task's */
+    int file;       /* -1: none */
 };
 
 static char much[MUCH];
@@ -80,6 +82,16 @@ static int open_pair(struct ground *g)
     room_socketpair(g->room->fds);
     CHECK(fcntl(g->room->fds[0], F_SETFL, O_NONBLOCK) == 0);
     CHECK(fcntl(g->room->fds[1], F_SETFL, O_NONBLOCK) == 0);
+    return 0;
+}
+
+static int open_datagrams(struct ground *g)
+{
+    static const char data[16384];
+
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, g->room->fds) == 0);
+    while (send(g->room->fds[0], data, sizeof(data), 0) > 0) /* there is no room for another */
+        continue;
     return 0;
 }
 
@@ -146,6 +158,11 @@ static int clear(struct ground *g)
 {
     int err = 0;
 
+    if (g->peer != NULL) {
+        (void)aio_task_cancel(g->peer, NULL);
+        (void)aio_await(g->peer, NULL);
+        aio_future_unref(g->peer);
+    }
     if (g->process != NULL) {
         (void)aio_process_kill(g->process);
         err = aio_process_wait(g->process, NULL);
@@ -160,7 +177,6 @@ static int clear(struct ground *g)
         aio_transport_abort(g->transport);
     aio_transport_unref(g->transport);
     aio_server_close(g->server);
-    aio_server_unref(g->server);
     if (g->listener >= 0)
         close(g->listener);
     if (g->file >= 0)
@@ -168,6 +184,10 @@ static int clear(struct ground *g)
     /* Whoever was accepted just before has a protocol an iteration later. */
     for (int i = 0; i < 2 && err == 0; i++)
         err = room_turn();
+    aio_server_abort_clients(g->server); /* those in a handshake, too */
+    if (g->server != NULL && err == 0)
+        err = aio_server_wait_closed(g->server);
+    aio_server_unref(g->server);
     for (size_t i = 0; i < g->room->count; i++) {
         struct talk *talk = &g->room->talks[i];
 
@@ -195,6 +215,13 @@ static size_t open_handles(const struct room *room)
 
     uv_walk(aio_loop_uv(room->loop), count_handle, &count);
     return count;
+}
+
+/* No handle is left, nor a request: TLS that was through closes in order, which takes both ends, and
+ * a thread may still be reading a piece of a file. */
+static bool is_over(const struct room *room, size_t handles)
+{
+    return open_handles(room) == handles && aio_loop_uv(room->loop)->active_reqs.count == 0;
 }
 
 static int run_operation(void *arg, void **ret_result)
@@ -253,8 +280,11 @@ static int run_point(void *arg, void **ret_result)
         err = current->check(&g);
     if (err == 0)
         err = clear(&g);
-    if (err == 0 && !current->keeps_handles)
-        CHECK(open_handles(g.room) == handles);
+    if (err == 0 && !current->keeps_handles) {
+        for (unsigned i = 0; i < 10000 && !is_over(g.room, handles); i++)
+            TRY(aio_sleep(0.001));
+        CHECK(is_over(g.room, handles));
+    }
     if (err == 0)
         CHECK(waitpid(-1, NULL, WNOHANG) <= 0); /* nobody is dead and still here */
     return err;
@@ -275,6 +305,11 @@ static void sweep(const struct operation *operation)
 }
 
 /* --- connections ----------------------------------------------------------------------- */
+
+static int serve_nobody(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
+{
+    return 0;
+}
 
 static int let_go(aio_transport *transport)
 {
@@ -322,6 +357,16 @@ static int connect_to_path(struct ground *g)
     TRY(aio_loop_create_unix_server(NULL, room_factory, g->room, &server, &g->server));
     err = aio_loop_create_unix_connection(NULL, room_factory, g->room, &options, &transport);
     return err < 0 ? err : let_go(transport);
+}
+
+static int connect_stream_to_path(struct ground *g)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/tmp/aioc-cancel-%d", (int)getpid());
+    TRY(aio_start_unix_server(serve_nobody, NULL, path,
+                              &g->server)); /* which takes the file away */
+    return aio_open_unix_connection(path, &g->reader, &g->writer);
 }
 
 /* A socket is the transport's as soon as a protocol was made for it. */
@@ -373,6 +418,7 @@ static void connecting_can_be_cancelled_anywhere(void **state)
         {.prepare = listen_anywhere, .run = connect_to_number},
         {.prepare = listen_anywhere, .run = connect_to_name, .keeps_handles = true},
         {.run = connect_to_path},
+        {.run = connect_stream_to_path},
         {.prepare = open_pair, .run = take_over},
         {.prepare = open_pair, .run = read_pipe},
         {.prepare = open_pair, .run = write_pipe},
@@ -390,6 +436,29 @@ static int make_server(struct ground *g)
     TRY(open_server(g));
     aio_server_close(g->server);
     return aio_server_wait_closed(g->server);
+}
+
+static int open_idle_server(struct ground *g)
+{
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+
+    options.host = "127.0.0.1";
+    options.port = 0;
+    options.start_serving = false;
+    return aio_loop_create_server(NULL, room_factory, g->room, &options, &g->server);
+}
+
+static int start_serving(struct ground *g)
+{
+    return aio_server_start_serving(g->server);
+}
+
+/* In a block, as long as a client is there. */
+static int serve_in_block(struct ground *g)
+{
+    int err = aio_server_enter(g->server);
+
+    return aio_server_exit(g->server, err == 0 ? aio_sleep(0) : err);
 }
 
 static int serve_for_ever(struct ground *g)
@@ -420,6 +489,8 @@ static void serving_can_be_cancelled_anywhere(void **state)
     static const struct operation operations[] = {
         {.run = make_server},
         {.prepare = open_server, .run = serve_for_ever, .check = server_is_closed, .points = 8},
+        {.prepare = open_idle_server, .run = start_serving},
+        {.prepare = open_server, .run = serve_in_block, .check = server_is_closed},
         {.prepare = open_server, .run = wait_closed, .check = server_is_open, .points = 8},
     };
 
@@ -446,6 +517,19 @@ static int sock_recv_comes_after(struct ground *g)
     TRY(aio_loop_sock_recv(NULL, g->room->fds[0], data, sizeof(data), &size));
     CHECK(size == 3 && memcmp(data, "abc", 3) == 0);
     return 0;
+}
+
+static int sock_recvfrom(struct ground *g)
+{
+    char data[16];
+    size_t size;
+
+    return aio_loop_sock_recvfrom(NULL, g->room->fds[0], data, sizeof(data), NULL, &size);
+}
+
+static int sock_sendto(struct ground *g)
+{
+    return aio_loop_sock_sendto(NULL, g->room->fds[0], "x", 1, NULL, NULL);
 }
 
 static int sock_sendall(struct ground *g)
@@ -509,6 +593,11 @@ static void calls_on_sockets_can_be_cancelled_anywhere(void **state)
 {
     static const struct operation operations[] = {
         {.prepare = open_pair, .run = sock_recv, .check = sock_recv_comes_after, .points = 6},
+        {.prepare = open_datagrams,
+         .run = sock_recvfrom,
+         .check = sock_recv_comes_after,
+         .points = 6},
+        {.prepare = open_datagrams, .run = sock_sendto, .points = 6},
         {.prepare = open_pair, .run = sock_sendall, .points = 6},
         {.prepare = open_file, .run = sock_sendfile, .check = as_much_arrived, .points = 6},
         {.prepare = open_transport_and_file,
@@ -528,11 +617,6 @@ static void calls_on_sockets_can_be_cancelled_anywhere(void **state)
 static int connect_stream(struct ground *g)
 {
     return aio_open_connection("127.0.0.1", g->port, &g->reader, &g->writer);
-}
-
-static int serve_nobody(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
-{
-    return 0;
 }
 
 static int start_server(struct ground *g)
@@ -567,6 +651,21 @@ static int readuntil(struct ground *g)
     aio_bytes bytes;
 
     return aio_stream_reader_readuntil(g->reader, "\r\n", 2, &bytes);
+}
+
+static int readuntil_any(struct ground *g)
+{
+    static const aio_buffer separators[] = {{"\r\n", 2}, {"!", 1}};
+    aio_bytes bytes;
+
+    return aio_stream_reader_readuntil_any(g->reader, separators, COUNT_OF(separators), &bytes);
+}
+
+static int next_line(struct ground *g)
+{
+    void *line;
+
+    return aio_anext(aio_stream_reader_iterator(g->reader), &line);
 }
 
 static int peek(struct ground *g)
@@ -631,6 +730,8 @@ static void streams_can_be_cancelled_anywhere(void **state)
         {.prepare = open_stream, .run = readexactly_into, .check = all_ten_come, .points = 8},
         {.prepare = open_stream, .run = readline, .check = all_ten_come, .points = 8},
         {.prepare = open_stream, .run = readuntil, .check = all_ten_come, .points = 8},
+        {.prepare = open_stream, .run = readuntil_any, .check = all_ten_come, .points = 8},
+        {.prepare = open_stream, .run = next_line, .check = all_ten_come, .points = 8},
         {.prepare = open_stream, .run = peek, .check = all_ten_come, .points = 8},
         {.prepare = open_stream, .run = read_four, .check = all_ten_come},
         {.prepare = open_stream, .run = read_four_into, .check = all_ten_come},
@@ -639,6 +740,279 @@ static void streams_can_be_cancelled_anywhere(void **state)
         {.prepare = open_stream, .run = close_stream},
     };
 
+    for (size_t i = 0; i < COUNT_OF(operations); i++)
+        sweep(&operations[i]);
+}
+
+/* --- TLS ------------------------------------------------------------------------------- */
+
+static aio_tls_context *ours;   /* a client's */
+static aio_tls_context *theirs; /* a server's */
+
+static int make_contexts(void **state)
+{
+    int err = count_allocations(state);
+
+    ours = authority_client();
+    theirs = authority_server("one.pem");
+    return err;
+}
+
+static int drop_contexts(void **state)
+{
+    aio_tls_context_unref(ours);
+    aio_tls_context_unref(theirs);
+    return check_allocations(state);
+}
+
+static int open_tls_server(struct ground *g)
+{
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    struct sockaddr_in name;
+    socklen_t size = sizeof(name);
+    int sock;
+
+    options.host = "127.0.0.1";
+    options.port = 0;
+    options.ssl = theirs;
+    TRY(aio_loop_create_server(NULL, room_factory, g->room, &options, &g->server));
+    (void)aio_server_sockets(g->server, &sock, 1);
+    CHECK(getsockname(sock, (struct sockaddr *)&name, &size) == 0);
+    g->port = ntohs(name.sin_port);
+    return 0;
+}
+
+static aio_connect_options to_tls_server(const struct ground *g)
+{
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+
+    options.host = "127.0.0.1";
+    options.port = g->port;
+    options.ssl = ours;
+    options.server_hostname = "one.test";
+    return options;
+}
+
+static int connect_tls(struct ground *g)
+{
+    aio_connect_options options = to_tls_server(g);
+    aio_transport *transport;
+
+    TRY(aio_loop_create_connection(NULL, room_factory, g->room, &options, &transport));
+    return let_go(transport);
+}
+
+static int connect_tls_stream(struct ground *g)
+{
+    aio_connect_options options = to_tls_server(g);
+
+    return aio_open_connection_with(&options, 0, &g->reader, &g->writer);
+}
+
+static int connect_tls_to_path(struct ground *g)
+{
+    aio_unix_server_options server = AIO_UNIX_SERVER_OPTIONS_INIT;
+    aio_unix_connect_options options = AIO_UNIX_CONNECT_OPTIONS_INIT;
+    char path[64];
+
+    server.path = options.path = path;
+    server.path_size = options.path_size =
+        (size_t)snprintf(path, sizeof(path), "%caioc test of cancelling %d", 0, (int)getpid());
+    server.ssl = theirs;
+    options.ssl = ours;
+    options.server_hostname = "one.test";
+    TRY(aio_loop_create_unix_server(NULL, room_factory, g->room, &server, &g->server));
+    return aio_open_unix_connection_with(&options, 0, &g->reader, &g->writer);
+}
+
+/* A socket is its transport's as soon as a protocol was made for it. */
+static aio_protocol *take_first(void *arg)
+{
+    struct ground *g = arg;
+
+    g->room->fds[0] = -1;
+    return room_factory(g->room);
+}
+
+static aio_protocol *take_second(void *arg)
+{
+    struct ground *g = arg;
+
+    g->room->fds[1] = -1;
+    return room_factory(g->room);
+}
+
+/* The other end of a pair of sockets. */
+static int be_client(void *arg, void **ret_result)
+{
+    struct ground *g = arg;
+    aio_connect_options options = to_tls_server(g);
+    aio_transport *transport;
+
+    options.host = NULL;
+    options.port = -1;
+    options.sock = g->room->fds[1];
+    TRY(aio_loop_create_connection(NULL, take_second, g, &options, &transport));
+    return let_go(transport);
+}
+
+static int open_tls_pair(struct ground *g)
+{
+    TRY(open_pair(g));
+    g->peer = aio_create_task(be_client, g);
+    return 0;
+}
+
+static int take_over_tls(struct ground *g)
+{
+    aio_accepted_options options = AIO_ACCEPTED_OPTIONS_INIT;
+    aio_transport *transport;
+
+    options.sock = g->room->fds[0];
+    options.ssl = theirs;
+    TRY(aio_loop_connect_accepted_socket_with(NULL, take_first, g, &options, &transport));
+    return let_go(transport);
+}
+
+/* What is still to become TLS, to a server that waits for that. */
+static int open_plain_stream(struct ground *g)
+{
+    TRY(open_tls_server(g));
+    return aio_open_connection("127.0.0.1", g->port, &g->reader, &g->writer);
+}
+
+static int open_plain_transport(struct ground *g)
+{
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+
+    TRY(open_tls_server(g));
+    options.host = "127.0.0.1";
+    options.port = g->port;
+    return aio_loop_create_connection(NULL, room_factory, g->room, &options, &g->transport);
+}
+
+static int upgrade_stream(struct ground *g)
+{
+    aio_tls_options options = AIO_TLS_OPTIONS_INIT;
+
+    options.server_hostname = "one.test";
+    return aio_stream_writer_start_tls(g->writer, ours, &options);
+}
+
+static int upgrade_transport(struct ground *g)
+{
+    aio_tls_options options = AIO_TLS_OPTIONS_INIT;
+    aio_transport *upgraded;
+
+    options.server_hostname = "one.test";
+    TRY(aio_loop_start_tls(NULL, g->transport, aio_transport_get_protocol(g->transport), ours,
+                           &options, &upgraded));
+    return let_go(upgraded);
+}
+
+/* Half upgraded is of no use to anybody. */
+static int stream_is_closing(struct ground *g)
+{
+    CHECK(point == 0 || aio_stream_writer_is_closing(g->writer));
+    return 0;
+}
+
+/* The protocol at the server's end of a connection. */
+static struct talk *server_end(const struct ground *g)
+{
+    return &g->room->talks[0];
+}
+
+/* A stream over TLS, and four bytes for it. */
+static int open_tls_stream(struct ground *g)
+{
+    TRY(open_tls_server(g));
+    TRY(connect_tls_stream(g));
+    g->room->quiet = true;
+    TRY(talk_wait_for(server_end(g), "made"));
+    return aio_transport_write(server_end(g)->transport, "abcd", 4);
+}
+
+static int open_tls_stream_nobody_reads(struct ground *g)
+{
+    TRY(open_tls_stream(g));
+    return aio_transport_pause_reading(server_end(g)->transport);
+}
+
+static int open_tls_stream_and_file(struct ground *g)
+{
+    TRY(open_tls_stream_nobody_reads(g));
+    g->file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(ftruncate(g->file, FULL) == 0);
+    return 0;
+}
+
+static int all_ten_come_by_tls(struct ground *g)
+{
+    char data[10];
+
+    TRY(aio_transport_write(server_end(g)->transport, "efghij", 6));
+    TRY(aio_stream_reader_readexactly_into(g->reader, data, sizeof(data)));
+    CHECK(memcmp(data, "abcdefghij", sizeof(data)) == 0);
+    return 0;
+}
+
+/* More than all buffers of the system's and of TLS. */
+static int drain_tls(struct ground *g)
+{
+    for (int i = 0; i < FULL / MUCH; i++)
+        TRY(aio_stream_writer_write(g->writer, much, MUCH));
+    return aio_stream_writer_drain(g->writer);
+}
+
+/* What was handed over arrives, and what comes next after it. */
+static int goes_on_by_tls(struct ground *g)
+{
+    TRY(aio_stream_writer_write(g->writer, "x", 1));
+    TRY(aio_transport_resume_reading(server_end(g)->transport));
+    return talk_wait_received(server_end(g), point == 0 ? 1 : FULL + 1);
+}
+
+static int send_file_by_tls(struct ground *g)
+{
+    return aio_loop_sendfile(NULL, aio_stream_writer_transport(g->writer), g->file, NULL, NULL);
+}
+
+static int as_much_arrived_by_tls(struct ground *g)
+{
+    size_t sent = (size_t)lseek(g->file, 0, SEEK_CUR);
+
+    TRY(aio_stream_writer_write(g->writer, "x", 1));
+    TRY(aio_transport_resume_reading(server_end(g)->transport));
+    TRY(talk_wait_received(server_end(g), sent + 1));
+    CHECK(server_end(g)->received == sent + 1);
+    return 0;
+}
+
+static void tls_can_be_cancelled_anywhere(void **state)
+{
+    static const struct operation operations[] = {
+        {.prepare = open_tls_server, .run = connect_tls},
+        {.prepare = open_tls_server, .run = connect_tls_stream},
+        {.run = connect_tls_to_path},
+        {.prepare = open_tls_pair, .run = take_over_tls},
+        {.prepare = open_plain_stream, .run = upgrade_stream, .check = stream_is_closing},
+        {.prepare = open_plain_transport, .run = upgrade_transport},
+        {.prepare = open_tls_stream, .run = readexactly, .check = all_ten_come_by_tls, .points = 8},
+        {.prepare = open_tls_stream, .run = read_four, .check = all_ten_come_by_tls},
+        {.prepare = open_tls_stream_nobody_reads,
+         .run = drain_tls,
+         .check = goes_on_by_tls,
+         .points = 8},
+        {.prepare = open_tls_stream_and_file,
+         .run = send_file_by_tls,
+         .check = as_much_arrived_by_tls,
+         .points = 8},
+        {.prepare = open_tls_stream, .run = close_stream},
+    };
+
+    if (ours == NULL)
+        skip(); /* built without it */
     for (size_t i = 0; i < COUNT_OF(operations); i++)
         sweep(&operations[i]);
 }
@@ -712,6 +1086,12 @@ static int run_program(struct ground *g)
     return 0;
 }
 
+static int run_command(struct ground *g)
+{
+    TRY(aio_create_subprocess_shell("exit 0", NULL, &g->process));
+    return aio_process_wait(g->process, NULL);
+}
+
 static int run_missing_program(struct ground *g)
 {
     static const char *const argv[] = {"/nowhere/to/be/found", NULL};
@@ -753,10 +1133,22 @@ static int run_as_transport(struct ground *g)
     return 0;
 }
 
+static int run_command_as_transport(struct ground *g)
+{
+    aio_transport *transport;
+
+    TRY(aio_loop_subprocess_shell(NULL, room_factory, g->room, "exec cat", NULL, &transport, NULL));
+    aio_transport_close(transport);
+    aio_transport_unref(transport);
+    TRY(talk_wait_lost(&g->room->talks[0]));
+    return 0;
+}
+
 static void processes_can_be_cancelled_anywhere(void **state)
 {
     static const struct operation operations[] = {
         {.run = run_program},
+        {.run = run_command},
         {.run = run_missing_program},
         {.prepare = start_cat, .run = talk_to_program},
         {.prepare = start_cat, .run = wait_for_program, .check = program_goes_on, .points = 8},
@@ -768,9 +1160,13 @@ static void processes_can_be_cancelled_anywhere(void **state)
 
 static void transports_of_processes_can_be_cancelled_anywhere(void **state)
 {
-    static const struct operation operation = {.run = run_as_transport};
+    static const struct operation operations[] = {
+        {.run = run_as_transport},
+        {.run = run_command_as_transport},
+    };
 
-    sweep(&operation);
+    for (size_t i = 0; i < COUNT_OF(operations); i++)
+        sweep(&operations[i]);
 }
 
 /* The name server has a process of its own, as its descriptors are not to be counted here. */
@@ -800,13 +1196,15 @@ static int start_names(void **state)
     size = read(ends[0], names, sizeof(names));
     close(ends[0]);
     close(ends[1]);
-    return size > 1 ? 0 : -1;
+    return size > 1 ? authority_make(state) : -1;
 }
 
 static int stop_names(void **state)
 {
+    int err = authority_drop(state);
+
     (void)kill(server_pid, SIGKILL);
-    return waitpid(server_pid, NULL, 0) == server_pid ? 0 : -1;
+    return waitpid(server_pid, NULL, 0) == server_pid ? err : -1;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)
@@ -818,6 +1216,8 @@ int main(void)
         TEST(serving_can_be_cancelled_anywhere),
         TEST(calls_on_sockets_can_be_cancelled_anywhere),
         TEST(streams_can_be_cancelled_anywhere),
+        cmocka_unit_test_setup_teardown(tls_can_be_cancelled_anywhere, make_contexts,
+                                        drop_contexts),
         TEST(looking_names_up_can_be_cancelled_anywhere),
         TEST(processes_can_be_cancelled_anywhere),
         TEST(transports_of_processes_can_be_cancelled_anywhere),

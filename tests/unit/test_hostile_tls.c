@@ -48,7 +48,8 @@ static int teardown(void **state)
 struct scene {
     aio_server *server;
     struct sockaddr_in name;
-    aio_event *over; /* a client was served, or waits no more */
+    aio_event *over; /* a client was served, or is to wait no more */
+    unsigned begun;
     unsigned served;
     int code;       /* what the last one ended with */
     uint64_t bytes; /* that came from all */
@@ -62,6 +63,7 @@ static int serve(struct scene *scene, aio_stream_reader *reader, aio_stream_writ
     size_t size = 1;
     int err = 0;
 
+    scene->begun++;
     while (err == 0 && size > 0) {
         err = aio_stream_reader_read_into(reader, data, sizeof(data), &size);
         scene->bytes += err == 0 ? size : 0;
@@ -91,9 +93,13 @@ static int swallow(aio_stream_reader *reader, aio_stream_writer *writer, void *a
 static int ignore(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
     struct scene *scene = arg;
-    int err = aio_event_wait(scene->over);
+    int err;
 
+    scene->begun++;
+    err = aio_event_wait(scene->over);
     aio_stream_writer_close(writer);
+    scene->served++;
+    aio_event_set(scene->over);
     return err;
 }
 
@@ -118,6 +124,10 @@ static int close_scene(struct scene *scene)
     aio_server_close(scene->server);
     aio_server_abort_clients(scene->server);
     TRY(aio_server_wait_closed(scene->server));
+    while (scene->served < scene->begun) {
+        aio_event_clear(scene->over);
+        TRY(aio_event_wait(scene->over));
+    }
     aio_server_unref(scene->server);
     aio_event_unref(scene->over);
     return 0;
@@ -360,6 +370,7 @@ static int push_against(aio_client_connected_fn client)
     CHECK(weight_peak() - before < 8 * CHUNK); /* and what it sent is not all kept */
     peer_close(&peer);
     aio_event_set(scene.over);
+    TRY(room_turn()); /* who waited for that goes on */
     return close_scene(&scene);
 }
 
@@ -443,7 +454,7 @@ static int peers_flood(void *arg, void **ret_result)
     TRY(open_scene(&scene, echo));
     TRY(peers_come_and_go(&scene));
     before = weight();
-    scene.served = 0;
+    scene.served = scene.begun = 0;
     TRY(peers_come_and_go(&scene));
     CHECK(weight() <= before + CHUNK); /* what the first flood left was used again */
     TRY(peer_open(&scene, &peer));

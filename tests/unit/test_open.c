@@ -136,6 +136,33 @@ static void stream_opening_survives_every_shortage_of_memory(void **state)
     room_run_starved(open_and_close);
 }
 
+static int open_and_close_by_path(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_server) server = NULL;
+    AIO_AUTO(aio_stream_reader) reader = NULL;
+    AIO_AUTO(aio_stream_writer) writer = NULL;
+    char path[64];
+    int err;
+
+    (void)snprintf(path, sizeof(path), "/tmp/aioc-test-%ld", (long)getpid());
+    TRY(aio_start_unix_server(echo_lines, room, path, &server));
+    err = aio_open_unix_connection(path, &reader, &writer);
+    if (err == 0)
+        err = room_turn();
+    aio_stream_writer_close(writer);
+    if (err == 0)
+        err = room_turn();
+    aio_server_close(server);
+    CHECK(access(path, F_OK) < 0);
+    return err;
+}
+
+static void stream_opening_by_unix_sockets_survives_every_shortage_of_memory(void **state)
+{
+    room_run_starved(open_and_close_by_path);
+}
+
 static int refused(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -292,6 +319,7 @@ int main(void)
         TEST(stream_is_opened_and_served_by_tcp),
         TEST(stream_is_opened_and_served_by_unix_sockets),
         TEST(stream_opening_survives_every_shortage_of_memory),
+        TEST(stream_opening_by_unix_sockets_survives_every_shortage_of_memory),
         TEST(stream_that_cannot_be_opened_leaves_nothing),
         TEST(stream_serves_asyncio),
         TEST(stream_talks_to_a_server_of_asyncio),

@@ -151,6 +151,33 @@ static void pipe_is_written_more_than_it_holds(void **state)
     room_run(write_much);
 }
 
+/* All of it arrives, or what it was short of is said. */
+static int write_or_fail(void *arg, void **ret_result)
+{
+    static char buffer[4096];
+    struct room *room = arg;
+    AIO_AUTO(aio_transport) transport = NULL;
+    size_t got = 0;
+    int err;
+
+    TRY(begin(room, true, &transport));
+    err = aio_transport_write(transport, much, MUCH);
+    if (err == 0)
+        err = aio_transport_write_eof(transport);
+    for (ssize_t n = 1; err == 0 && n != 0; got += n > 0 ? (size_t)n : 0) {
+        n = read(room->fds[1], buffer, sizeof(buffer));
+        err = aio_sleep(0);
+    }
+    CHECK(err < 0 || got == MUCH);
+    aio_transport_abort(transport);
+    return err < 0 ? err : room_turn();
+}
+
+static void pipe_writing_survives_every_shortage_of_memory(void **state)
+{
+    room_run_starved(write_or_fail);
+}
+
 static int reader_gone(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -264,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pipe_is_read_to_its_end),
         TEST(pipe_reading_survives_every_shortage_of_memory),
+        TEST(pipe_writing_survives_every_shortage_of_memory),
         TEST(pipe_reading_pauses_and_closes),
         TEST(pipe_is_written_more_than_it_holds),
         TEST(pipe_notices_that_its_reader_is_gone),

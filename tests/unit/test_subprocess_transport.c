@@ -3,6 +3,7 @@
  * test_subprocess_transport.c - child processes as transports, and what their protocols hear
  */
 #include "support/fixture.h"
+#include "support/room.h"
 
 #include <aio/aio.h>
 #include <errno.h>
@@ -412,6 +413,35 @@ static void factory_that_refuses_ends_the_start(void **state)
     assert_string_equal(hearer.events, "");
 }
 
+/* --- shortage of memory ------------------------------------------------------------------ */
+
+/* Whatever is missing, the child is waited for and the protocol released. */
+static int run_if_we_can(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_transport) transport = NULL;
+    aio_transport *input;
+    int err;
+
+    hearer = (struct hearer){0};
+    TRY(aio_loop_subprocess_shell(NULL, make_hearer, NULL, "echo one; cat", NULL, &transport,
+                                  NULL));
+    input = aio_subprocess_transport_get_pipe_transport(transport, 0);
+    err = aio_transport_write(input, "two", 3);
+    aio_transport_close(input);
+    while (strstr(hearer.events, "two") == NULL && strstr(hearer.events, "1 lost") == NULL)
+        TRY(aio_sleep(0));
+    aio_transport_close(transport);
+    while (strstr(hearer.events, "released") == NULL)
+        TRY(aio_sleep(0));
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return err;
+}
+
+static void process_as_transport_survives_every_shortage_of_memory(void **state)
+{
+    room_run_starved(run_if_we_can);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -429,6 +459,8 @@ int main(void)
         TEST(transport_knows_its_process_and_pipes),
         TEST(start_that_fails_releases_the_protocol),
         TEST(factory_that_refuses_ends_the_start),
+        cmocka_unit_test_setup_teardown(process_as_transport_survives_every_shortage_of_memory,
+                                        count_allocations, check_allocations),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -496,6 +496,155 @@ static void limits_of_tls_are_its_own(void **state)
     room_run(set_limits);
 }
 
+/* --- shortage of memory ------------------------------------------------------------------ */
+
+/* All that a context can be told, in files and in memory: 0, or the code of what failed. */
+static int tell(aio_tls_context *context, bool is_server)
+{
+    static const char *const protocols[] = {"h2", "http/1.1"};
+    static char pem[4096];
+    FILE *file = fopen(authority_file("ca.pem"), "r");
+    size_t size = fread(pem, 1, sizeof(pem), file);
+
+    (void)fclose(file);
+    TRY(aio_tls_context_set_password(context, "open sesame"));
+    if (is_server)
+        TRY(aio_tls_context_load_cert_chain(context, authority_file("locked.pem"), NULL));
+    TRY(aio_tls_context_load_verify_locations(context, authority_file("ca.pem"), NULL));
+    TRY(aio_tls_context_load_verify_data(context, pem, size));
+    TRY(aio_tls_context_set_verify(context,
+                                   is_server ? AIO_TLS_VERIFY_OPTIONAL : AIO_TLS_VERIFY_REQUIRED));
+    TRY(aio_tls_context_set_verify_flags(context, AIO_TLS_VERIFY_PARTIAL_CHAIN));
+    TRY(aio_tls_context_set_alpn_protocols(context, protocols, COUNT_OF(protocols)));
+    TRY(aio_tls_context_set_alpn_protocols(context, protocols + 1, 1));
+    TRY(aio_tls_context_set_minimum_version(context, AIO_TLS_1_2));
+    TRY(aio_tls_context_set_maximum_version(context, AIO_TLS_1_3));
+    return aio_tls_context_set_ciphers(context, "ECDHE+AESGCM");
+}
+
+static void set_up_short_of_memory(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        AIO_AUTO(aio_tls_context)
+        context = aio_tls_context_new(i == 0 ? AIO_TLS_CLIENT : AIO_TLS_SERVER);
+        int err = context == NULL ? AIO_ENOMEM : tell(context, i == 1);
+
+        assert_true(err == 0 || err == AIO_ENOMEM);
+        if (err == AIO_ENOMEM && context != NULL)
+            assert_int_equal(tell(context, i == 1), 0); /* there is enough again */
+    }
+}
+
+static void setting_up_survives_every_shortage_of_memory(void **state)
+{
+    (void)state;
+    assert_true(with_each_allocation_failing(set_up_short_of_memory, NULL) > 5);
+}
+
+/* One end of a connection: whatever fails at it, the other one is told. */
+struct end {
+    struct room *room;
+    aio_tls_session *session; /* borrowed */
+    bool is_server;
+    int fd;   /* -1: its transport's */
+    int line; /* the same socket, to hang up by */
+    aio_transport *transport;
+};
+
+static aio_protocol *take_end(void *arg)
+{
+    struct end *end = arg;
+    aio_protocol *protocol = room_factory(end->room);
+
+    if (protocol != NULL)
+        end->fd = -1;
+    return protocol;
+}
+
+static int begin_end(void *arg, void **ret_result)
+{
+    struct end *end = arg;
+    aio_connect_options connecting = AIO_CONNECT_OPTIONS_INIT;
+    aio_accepted_options accepted = AIO_ACCEPTED_OPTIONS_INIT;
+    int err;
+
+    accepted.sock = connecting.sock = end->fd;
+    accepted.ssl = server;
+    connecting.ssl = client;
+    connecting.server_hostname = "one.test";
+    connecting.ssl_session = end->session;
+    err =
+        end->is_server
+            ? aio_loop_connect_accepted_socket_with(NULL, take_end, end, &accepted, &end->transport)
+            : aio_loop_create_connection(NULL, take_end, end, &connecting, &end->transport);
+    if (err < 0)
+        (void)shutdown(end->line, SHUT_RDWR);
+    return err;
+}
+
+static void drop_end(struct end *end)
+{
+    aio_transport_abort(end->transport);
+    aio_transport_unref(end->transport);
+    close(end->line);
+    if (end->fd >= 0)
+        close(end->fd);
+}
+
+/* A connection, and what it can be asked. The session is replaced by its own. */
+static int meet_if_we_can(struct room *room, aio_tls_session **session)
+{
+    struct end ends[2] = {{.room = room, .session = *session}, {.room = room, .is_server = true}};
+    AIO_AUTO(aio_task) task = aio_create_task(begin_end, &ends[1]);
+    int err;
+
+    room_socketpair(room->fds);
+    for (int i = 0; i < 2; i++) {
+        ends[i].fd = room->fds[i];
+        ends[i].line = dup(room->fds[i]);
+        room->fds[i] = -1;
+    }
+    err = task == NULL ? AIO_ENOMEM : begin_end(&ends[0], NULL);
+    if (task != NULL && aio_await(task, NULL) < 0)
+        err = AIO_ENOMEM;
+    if (err == 0)
+        err = aio_transport_write(ends[1].transport, "x", 1); /* with it comes the session */
+    if (err == 0)
+        err = room_turn();
+    if (err == 0) {
+        aio_tls_session_unref(*session);
+        *session = aio_tls_get_session(ends[0].transport);
+        (void)aio_tls_selected_alpn_protocol(ends[0].transport);
+        (void)aio_transport_get_extra_info(ends[0].transport, "peercert");
+    }
+    drop_end(&ends[0]);
+    drop_end(&ends[1]);
+    return err;
+}
+
+/* Two connections, of which the second resumes the session of the first. */
+static int resume_short_of_memory(void *arg, void **ret_result)
+{
+    aio_tls_session *session = NULL;
+    int err = meet_if_we_can(arg, &session);
+
+    if (err == 0)
+        err = meet_if_we_can(arg, &session);
+    aio_tls_session_unref(session);
+    return err < 0 ? err : room_turn();
+}
+
+static void resuming_survives_every_shortage_of_memory(void **state)
+{
+    static const char *const protocols[] = {"h2"};
+
+    (void)state;
+    assert_int_equal(aio_tls_context_set_alpn_protocols(client, protocols, 1), 0);
+    assert_int_equal(aio_tls_context_set_alpn_protocols(server, protocols, 1), 0);
+    room_run_starved(resume_short_of_memory);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -518,6 +667,8 @@ int main(void)
         TEST(a_session_with_an_unverified_server_is_not_one_with_a_verified_one),
         TEST(a_certificate_says_what_getpeercert_says),
         TEST(limits_of_tls_are_its_own),
+        TEST(setting_up_survives_every_shortage_of_memory),
+        TEST(resuming_survives_every_shortage_of_memory),
     };
 
     return RUN_TESTS(tests, authority_make, authority_drop);
