@@ -338,10 +338,13 @@ AIO_API int aio_mysql_cursor_close(aio_mysql_cursor *cursor);
 AIO_API int aio_mysql_execute(aio_mysql_cursor *cursor, const char *sql,
                               const aio_mysql_value *values, size_t count);
 /**
- * Execute a statement for each of some rows of values.
+ * Execute a statement for each of some rows of values. INSERT or REPLACE ... VALUES (%s, ...), with one
+ * row of placeholders alone, is executed for many rows at once, by statements of up to 1024000 bytes:
+ * the server takes all rows of one or none.
  *
  * @param values  @p rows times @p count of them, one row behind the other.
- * @return As aio_mysql_execute(): at the first that fails. The cursor's row count is that of all.
+ * @return As aio_mysql_execute(): at the first that fails. The cursor's row count is that of all; what
+ *         AUTO_INCREMENT gave is of the first row of the last statement.
  * asyncio: none; aiomysql's Cursor.executemany()                 Since: 0.1
  */
 AIO_API int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql,

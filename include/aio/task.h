@@ -42,6 +42,8 @@ typedef struct aio_task_options {
     const aio_type *result_type;    /**< how to free and print the result; default: neither */
     size_t stack_size;              /**< bytes; default: the loop's */
     aio_eager_start eager_start;    /**< run up to the first wait inside the call */
+    aio_coroutine *coroutine; /**< set for a task factory alone, which passes it on: the coroutine
+                               object that is to become the task */
 } aio_task_options;
 
 /** The defaults. */
@@ -144,7 +146,8 @@ static inline aio_site aio_site_make(const char *coroutine, const char *file, in
  *
  * @param loop  Borrowed; NULL: the running loop, else this thread's current one.
  * @return 0, or AIO_EVALUE if it belongs to another loop, AIO_ENOLOOP, AIO_ECLOSED,
- *         AIO_ENOMEM, AIO_ERUNTIME for a coroutine object that was awaited or closed.
+ *         AIO_ENOMEM, AIO_ERUNTIME for a coroutine object that was awaited or closed; what
+ *         the loop's task factory raised, which has closed it.
  * Suspends: no.   asyncio: asyncio.ensure_future()               Since: 0.1
  */
 AIO_API int aio_ensure_future(aio_future *awaitable, aio_loop *loop);
@@ -174,10 +177,24 @@ AIO_API const char *aio_coroutine_state_name(aio_coroutine_state state);
  */
 AIO_API int aio_coroutine_close(aio_coroutine *coro);
 
-/** Makes the tasks of a loop. */
+/**
+ * Makes the tasks of a loop: of functions, and of coroutine objects wherever they become tasks.
+ *
+ * It may look at what it is given, wrap @p fn and @p arg in its own, change the options, and ends
+ * with aio_task_new().
+ *
+ * @param arg      What arg_size says is to be copied lives as long as the call.
+ * @param options  Borrowed; NULL: the defaults. A factory that makes options of its own begins
+ *                 with a copy of these: with their coroutine the object becomes the task.
+ * @return Returned: the task; of a coroutine object, that object. NULL, with the code raised and
+ *         the argument destroyed: the object is closed then. So it is, with AIO_ERUNTIME, if the
+ *         task is another; that one is cancelled.
+ * Thread: the loop's.   asyncio: the factory(loop, coro, **kwargs) of set_task_factory()
+ * Since: 0.1
+ */
 typedef aio_task *(*aio_task_factory_fn)(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
                                          const aio_task_options *options, void *factory_arg);
-/** Install a factory that create_task uses; NULL: the default.
+/** Install a factory that makes every task from now on; NULL: the default.
  *  asyncio: loop.set_task_factory()   Since: 0.1 */
 AIO_API void aio_loop_set_task_factory(aio_loop *loop, aio_task_factory_fn fn, void *factory_arg);
 /** The factory installed, or NULL.   asyncio: loop.get_task_factory()   Since: 0.1 */
@@ -198,7 +215,8 @@ typedef struct aio_task_constructor {
  */
 AIO_API aio_task *aio_eager_task_factory(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
                                          const aio_task_options *options, void *factory_arg);
-/** The task a factory ends with: what create_task does without a factory. Since: 0.1 */
+/** The task a factory ends with: what create_task does without a factory. AIO_ERUNTIME for a
+ *  coroutine object in the options that no factory is being asked for. Since: 0.1 */
 AIO_API aio_task *aio_task_new(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
                                const aio_task_options *options);
 /** @} */

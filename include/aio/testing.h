@@ -57,7 +57,8 @@ AIO_API int aio_testing_run_until_idle(aio_loop *loop);
  * Set what a virtual-clock loop calls when it would block for ever: nothing is ready, no
  * timer is set and no job runs in an executor. The function may cancel tasks, queue calls or
  * stop the loop. If it leaves nothing to do the loop waits for I/O or another thread. The calls
- * above return instead of calling it.
+ * above return instead of calling it. While a host runs the loop it is called only if tasks are
+ * left: without them nothing of ours keeps the host waiting.
  *
  * @param fn  NULL: none. An error it returns goes to the exception handler.
  * Thread: the loop's.                                            Since: 0.1

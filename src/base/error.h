@@ -7,6 +7,13 @@
 
 #include <aio/error.h>
 #include <assert.h>
+#include <stdbool.h>
+
+/* Whether it leaves the run call of the loop: KeyboardInterrupt, SystemExit. */
+static inline bool aio__ends_run(int code)
+{
+    return code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT;
+}
 
 /*
  * Hang data on an error just made, before anybody else has it: the bytes of an

@@ -70,6 +70,8 @@ static void on_prepare(uv_prepare_t *handle)
         return;
     }
     loop->in_poll = true;
+    loop->arrivals = 0;
+    loop->over = false;
     aio__watches_check(loop);
     aio__alarm_set(loop);
 }
@@ -80,7 +82,7 @@ static void pass_virtual_time(aio_loop *loop)
     uint64_t first_ns = loop->timers.first_key;
 
     loop->blocked = false;
-    if (loop->ready.head != NULL || loop->stopping)
+    if (loop->ready.head != NULL || (loop->running && loop->stopping))
         return;
     if (loop->external != 0) {
         loop->blocked = true;
@@ -90,12 +92,12 @@ static void pass_virtual_time(aio_loop *loop)
     } else if (loop->settles) {
         loop->settled = true;
         loop->stopping = true;
-    } else if (loop->on_blocked != NULL) {
+    } else if (loop->on_blocked != NULL && (loop->running || loop->task_count != 0)) {
         int code = loop->on_blocked(loop->on_blocked_arg);
 
         if (code < 0)
             aio__loop_callback_failed(loop, code, NULL);
-        loop->blocked = loop->ready.head == NULL && !loop->stopping;
+        loop->blocked = loop->ready.head == NULL && !(loop->running && loop->stopping);
     } else {
         loop->blocked = true;
     }
@@ -106,7 +108,13 @@ static bool is_busy(const aio_loop *loop)
 {
     if (loop->ready.head != NULL || (loop->running && loop->stopping))
         return true;
-    return loop->is_virtual && loop->running && !loop->blocked;
+    return loop->is_virtual && !loop->blocked;
+}
+
+/* Virtual time may pass: no alarm rings for it, a poll that does not wait lets it. */
+static bool has_virtual_timers(const aio_loop *loop)
+{
+    return loop->is_virtual && !aio__deadlines_empty(&loop->timers);
 }
 
 /* A host's uv_loop_t lives on for us while tasks, timers or jobs in executors do. */
@@ -114,7 +122,7 @@ static void keep_host_alive(aio_loop *loop)
 {
     if (loop->running)
         return;
-    if (loop->task_count != 0 || loop->external != 0)
+    if (loop->task_count != 0 || loop->external != 0 || has_virtual_timers(loop))
         uv_ref((uv_handle_t *)&loop->wakeup);
     else
         uv_unref((uv_handle_t *)&loop->wakeup);
@@ -214,20 +222,15 @@ static void refuse_child(aio_loop *loop)
     aio__alarm_let_go(loop);
 }
 
-static void on_check(uv_check_t *handle)
+/* Run what is ready, and see what comes of it. */
+static void take_turn(aio_loop *loop)
 {
-    aio_loop *loop = handle->data;
     struct aio__thread *thread = aio__thread();
     aio_loop *outer = thread->running;
     uint64_t began_ns;
 
     loop->in_poll = false;
-    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop))) {
-        refuse_child(loop);
-        return;
-    }
-    if (loop->dispatching)
-        return; /* somebody ran libuv from inside a callback */
+    loop->arrivals = 0;
     if (!loop->running) {
         if (outer != NULL && outer != loop)
             return; /* another loop's callback runs the host's */
@@ -249,6 +252,7 @@ static void on_check(uv_check_t *handle)
 
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
+    loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;
     set_idle(loop, is_busy(loop));
     trim_stacks(loop);
     keep_host_alive(loop);
@@ -257,6 +261,34 @@ static void on_check(uv_check_t *handle)
         report_leaving(loop);
         aio_loop_unref(loop);
     }
+}
+
+static void on_check(uv_check_t *handle)
+{
+    aio_loop *loop = handle->data;
+
+    loop->in_poll = false;
+    if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop)))
+        refuse_child(loop);
+    else if (!loop->dispatching && !loop->over) /* nobody ran libuv from inside a callback */
+        take_turn(loop);
+}
+
+/*
+ * So many, and they have their turn as if the poll had found no more. What is done about each then
+ * ends while the processor's caches have what belongs to it; and libuv, which asks the kernel again
+ * and again for as long as it finds many, does not find the same ones.
+ */
+void aio__loop_arrived(aio_loop *loop, struct aio__ready *node)
+{
+    enum { AT_ONCE = 32 };
+
+    aio__loop_queue(loop, node);
+    if (++loop->arrivals < AT_ONCE || !loop->in_poll || loop->dispatching || loop->over ||
+        aio__loop_is_from_before_fork(loop))
+        return;
+    take_turn(loop);
+    loop->in_poll = !loop->closed;
 }
 
 int aio__drive_init(aio_loop *loop)
@@ -354,7 +386,7 @@ static int end_run(aio_loop *loop)
     loop->running = false;
     atomic_store_explicit(&loop->thread, 0, memory_order_release);
     aio__thread()->running = NULL;
-    set_idle(loop, loop->ready.head != NULL);
+    set_idle(loop, loop->ready.head != NULL || has_virtual_timers(loop));
     keep_host_alive(loop);
     return code;
 }

@@ -4,6 +4,7 @@
  *
  * Thread: the loop's.
  */
+#include "base/error.h"
 #include "base/log.h"
 #include "loop/handle.h"
 #include "loop/origin.h"
@@ -102,7 +103,7 @@ void aio_loop_call_exception_handler(aio_loop *loop, const aio_exception_context
         thread->context = slot;
     code = loop->handler(loop, context, loop->handler_arg);
     thread->context = outer;
-    if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
+    if (aio__ends_run(code)) {
         aio__loop_leave(loop, code, aio_error_catch(code));
     } else if (code < 0) {
         aio_exception_context failed = *context;
@@ -155,7 +156,7 @@ void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
     aio_exception_context context = {.size = sizeof(context), .handle = handle};
     char message[OBJECT_TEXT] = "Exception in callback ";
 
-    if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT) {
+    if (aio__ends_run(code)) {
         aio__loop_leave(loop, code, aio_error_catch(code));
         return;
     }

@@ -68,10 +68,18 @@ static bool look_at_ticks(aio_loop *loop)
     return ticks < AIO__TICKS_PER_POLL;
 }
 
+/* uv_stop() was called, by a step of ours perhaps: like aio_loop_stop() it lets this iteration end,
+ * and no other begin. Nothing but the flag tells. */
+static inline bool host_stops(const aio_loop *loop)
+{
+    return AIO__UNLIKELY(!loop->owns_uv) && loop->uv->stop_flag != 0;
+}
+
 /* Whether another iteration may begin before the kernel is asked for I/O again. */
 static bool may_go_on(aio_loop *loop)
 {
-    if (loop->ready.head == NULL || loop->stopping || loop->leave_code != 0 || loop->closing)
+    if (loop->ready.head == NULL || loop->stopping || loop->leave_code != 0 || loop->closing ||
+        host_stops(loop))
         return false;
     if (loop->one_by_one || ++loop->turns >= MAX_TURNS)
         return false;
@@ -83,8 +91,7 @@ static void begin_batch(aio_loop *loop)
 {
     loop->iterations++;
     aio__timers_collect(loop);
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     if (AIO__UNLIKELY(loop->one_by_one) && loop->shuffles)
         aio__testing_shuffle_batch(loop);
 }
@@ -185,12 +192,11 @@ static inline bool begin_batch_shortly(aio_loop *loop)
     if (loop->ready.head == NULL || loop->turns + 1 >= loop->look_turn ||
         atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
         return false;
-    if (loop->timers.first_key <= loop->now_ns)
+    if (loop->timers.first_key <= loop->now_ns || host_stops(loop))
         return false;
     loop->turns++;
     loop->iterations++;
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     return true;
 }
 
@@ -393,14 +399,9 @@ void aio__loop_dispatch(aio_loop *loop)
     loop->dispatching = false;
 }
 
-struct aio__fiber *aio__current_fiber(void)
+AIO__NOINLINE struct aio__fiber **aio__current_fiber_place(void)
 {
-    aio_loop *loop = aio__thread_after_switch()->running;
+    aio_loop *loop = aio__thread()->running;
 
-    return loop != NULL && (loop->dispatching || loop->closing) ? loop->fiber : NULL;
-}
-
-void aio__set_current_fiber(struct aio__fiber *fiber)
-{
-    aio__thread_after_switch()->running->fiber = fiber;
+    return loop != NULL && (loop->dispatching || loop->closing) ? &loop->fiber : NULL;
 }

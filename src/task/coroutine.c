@@ -4,7 +4,8 @@
  *
  * A coroutine object is a task that no loop knows yet, allocated by itself. Awaited, it runs in
  * the calling task and keeps its outcome; made a task, it becomes one in place, so that whoever
- * has its address goes on with that.
+ * has its address goes on with that. A task factory of the loop's is asked for that task as for
+ * any other: it is offered the object, with all that it was made with, and takes it.
  */
 #include "task/task_internal.h"
 
@@ -14,18 +15,25 @@
 #include <aio/memory.h>
 
 /* kind_flags of a coroutine object, beside those of a task */
-enum { CLOSED = 64, EAGER = 128 };
+enum { CLOSED = 64, OFFERED = 128 /* to a factory, which has not taken it */ };
 
 /* What is allocated: no loop keeps where it was made. */
 struct coroutine {
     struct aio__task task;
     struct aio__origin *origin; /* owned; made while a loop ran in debug mode; may be NULL */
+    size_t arg_size;            /* of the options it was made with, as the next */
+    aio_eager_start eager_start;
 };
+
+static struct coroutine *coroutine_of(struct aio__task *task)
+{
+    return aio__container_of(task, struct coroutine, task);
+}
 
 /* It is used: nobody will ask where it was made. */
 static void forget_origin(struct aio__task *task)
 {
-    struct coroutine *coro = aio__container_of(task, struct coroutine, task);
+    struct coroutine *coro = coroutine_of(task);
 
     aio_free(coro->origin);
     coro->origin = NULL;
@@ -51,15 +59,15 @@ aio_coroutine *aio_coroutine_new_at(aio_site site, aio_coro_fn fn, void *arg,
         return aio__failed(err);
     }
     coro->origin = running != NULL && running->debug ? aio__origin_capture() : NULL;
-    if (options != NULL && options->eager_start == AIO_EAGER_YES)
-        coro->task.fut.kind_flags |= EAGER;
+    coro->arg_size = options != NULL ? options->arg_size : 0;
+    coro->eager_start = options != NULL ? options->eager_start : AIO_EAGER_DEFAULT;
     return &coro->task.fut;
 }
 
 static bool is_unstarted(const struct aio__task *coro)
 {
     return aio__future_is_pending(&coro->fut) &&
-           !(coro->fut.kind_flags & (CLOSED | AIO__TASK_RUNNING_BODY));
+           !(coro->fut.kind_flags & (CLOSED | OFFERED | AIO__TASK_RUNNING_BODY));
 }
 
 static int refuse_used(void)
@@ -92,10 +100,98 @@ int aio__coroutine_await(struct aio__task *coro, void **ret_value)
     return code;
 }
 
+/* --- becoming a task ------------------------------------------------------------------- */
+
+/* What belongs to the object is in order: let the task begin. */
+static void become_task(struct aio__task *task, aio_loop *loop, bool eager)
+{
+    task->fut.ops = &aio__task_own_ops;
+    task->fut.loop = loop;
+    aio__loop_adopt(loop);
+    aio__task_start(task, loop, eager);
+}
+
+int aio__coroutine_take(aio_loop *loop, const aio_site *site, aio_coro_fn fn, void *arg,
+                        const aio_task_options *options)
+{
+    aio_future *fut = options->coroutine;
+    struct aio__task *task = aio__task_of(fut);
+    struct aio__task offered;
+    int err;
+
+    if (!aio__is_coroutine(fut) || !(fut->kind_flags & OFFERED))
+        return aio_raise(AIO_ERUNTIME, "no task factory is asked for the coroutine object");
+    offered = *task;
+    fut->kind_flags &= (uint16_t) ~(OFFERED | AIO__TASK_NAMED);
+    err = aio__task_init(task, site, fn, arg, options);
+    if (err < 0) {
+        *task = offered;
+        return err;
+    }
+    if (offered.fut.kind_flags & AIO__TASK_NAMED)
+        aio_free(offered.id.name);
+    aio__ctx_release(offered.strand.own_context);
+    aio_free(offered.extra);
+    become_task(task, loop, options->eager_start == AIO_EAGER_YES);
+    return 0;
+}
+
+/* The argument is the factory's from now on, as it is of those that come without an object. */
+static aio_task_options take_options(struct coroutine *coro, aio_context *context)
+{
+    struct aio__task *task = &coro->task;
+    aio_task_options options = AIO_TASK_OPTIONS_INIT;
+
+    options.coroutine = &task->fut;
+    options.name = task->fut.kind_flags & AIO__TASK_NAMED ? task->id.name : NULL;
+    options.context = aio__ctx_peek_object(task->strand.own_context);
+    if (options.context == NULL)
+        options.context = context;
+    options.arg_size = coro->arg_size;
+    options.stack_size = task->strand.stack_size;
+    options.eager_start = coro->eager_start;
+    if (task->extra != NULL) {
+        options.arg_destroy = task->extra->arg_destroy;
+        options.result_type = task->extra->result_type;
+        task->extra->arg_destroy = NULL;
+    }
+    return options;
+}
+
+static int ask_factory(struct coroutine *coro, aio_loop *loop, aio_context *context)
+{
+    struct aio__task *task = &coro->task;
+    aio_site site = aio_site_make(task->coroutine, task->file, task->line);
+    aio_task_options options = take_options(coro, context);
+    aio_future *fut = aio_future_ref(&task->fut);
+    aio_task *made;
+    int err = 0;
+
+    fut->kind_flags |= OFFERED;
+    made = loop->factory(loop, site, task->fn, task->arg, &options, loop->factory_arg);
+    if (made == NULL)
+        err = aio__null_future();
+    if (aio__is_coroutine(fut)) { /* still */
+        fut->kind_flags &= (uint16_t)~OFFERED;
+        fut->kind_flags |= CLOSED;
+        if (made != NULL) {
+            (void)aio_future_cancel(made, NULL); /* nobody could wait for it */
+            err = aio_raise(AIO_ERUNTIME, "the task factory made a task without its options");
+        }
+    }
+    aio_future_unref(made);
+    aio_future_unref(fut);
+    return err;
+}
+
 int aio_ensure_future(aio_future *awaitable, aio_loop *loop)
 {
+    return aio__ensure_future_in(awaitable, loop, NULL);
+}
+
+int aio__ensure_future_in(aio_future *awaitable, aio_loop *loop, aio_context *context)
+{
     struct aio__task *task;
-    bool eager;
 
     if (awaitable == NULL)
         return aio__null_future();
@@ -115,14 +211,15 @@ int aio_ensure_future(aio_future *awaitable, aio_loop *loop)
         return refuse_used();
 
     forget_origin(task);
-    eager = (awaitable->kind_flags & EAGER) || loop->factory == aio_eager_task_factory;
-    awaitable->kind_flags &= (uint16_t)~EAGER;
-    awaitable->ops = &aio__task_own_ops;
-    awaitable->loop = loop;
-    aio__loop_adopt(loop);
-    aio__task_start(task, loop, eager);
+    if (loop->factory != NULL)
+        return ask_factory(coroutine_of(task), loop, context);
+    if (context != NULL && task->strand.own_context.bits == 0)
+        task->strand.own_context = aio__ctx_share(context);
+    become_task(task, loop, coroutine_of(task)->eager_start == AIO_EAGER_YES);
     return 0;
 }
+
+/* --- the end --------------------------------------------------------------------------- */
 
 /* A task made from a coroutine object keeps the loop's memory as others do, but not its own. */
 static void dispose_own(aio_future *fut)
@@ -149,7 +246,7 @@ static void dispose_coroutine(aio_future *fut)
     struct aio__task *task = aio__task_of(fut);
 
     if (is_unstarted(task))
-        warn_of(aio__container_of(task, struct coroutine, task));
+        warn_of(coroutine_of(task));
     forget_origin(task);
     aio__task_dispose(fut);
     aio_free(fut);
@@ -184,7 +281,7 @@ int aio_coroutine_close(aio_coroutine *coro)
         return aio__null_future();
     if (!aio__is_coroutine(coro))
         return aio_raise(AIO_ERUNTIME, "not a coroutine object, or a task already");
-    if (coro->kind_flags & AIO__TASK_RUNNING_BODY)
+    if (coro->kind_flags & (OFFERED | AIO__TASK_RUNNING_BODY))
         return aio_raise(AIO_ERUNTIME, "coroutine is being awaited already");
     coro->kind_flags |= CLOSED;
     aio__task_drop_arg(aio__task_of(coro));

@@ -29,6 +29,12 @@ static bool is_eager(const aio_task_options *options)
     return options != NULL && options->eager_start == AIO_EAGER_YES;
 }
 
+/* Of a wrong size, they are refused when they are applied. */
+static bool is_of_object(const aio_task_options *options)
+{
+    return options != NULL && options->size >= sizeof(*options) && options->coroutine != NULL;
+}
+
 static inline aio_task *new_task(aio_loop *loop, const aio_site *site, aio_coro_fn fn, void *arg,
                                  const aio_task_options *options)
 {
@@ -37,6 +43,10 @@ static inline aio_task *new_task(aio_loop *loop, const aio_site *site, aio_coro_
 
     if (AIO__UNLIKELY(loop->closed))
         return fail(aio_raise(AIO_ECLOSED, "Event loop is closed"), arg, options);
+    if (AIO__UNLIKELY(is_of_object(options))) {
+        err = aio__coroutine_take(loop, site, fn, arg, options);
+        return err < 0 ? fail(err, arg, options) : aio_future_ref(options->coroutine);
+    }
     task = aio__loop_alloc(loop, sizeof(*task));
     if (task == NULL)
         return fail(AIO_ENOMEM, arg, options);

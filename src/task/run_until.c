@@ -6,10 +6,12 @@
 
 #include <aio/task.h>
 
+/* A task whose error ends the run has done so already: this is called by a later one, if any. */
 static int stop_loop(aio_future *fut, void *arg)
 {
     (void)arg;
-    aio_loop_stop(fut->loop);
+    if (!fut->ops->is_task || fut->state != AIO__FUTURE_FAILED || !aio__ends_run(fut->code))
+        aio_loop_stop(fut->loop);
     return 0;
 }
 

@@ -162,29 +162,8 @@ int aio_runner_run(aio_runner *runner, aio_coro_fn fn, void *arg, const aio_task
     return aio_runner_run_at(aio_site_make(NULL, NULL, 0), runner, fn, arg, options, ret_value);
 }
 
-static int run_awaitable(aio_runner *runner, aio_future *awaitable, void **ret_value)
-{
-    int err = aio_ensure_future(awaitable, runner->loop);
-
-    return err < 0 ? err : run_main(runner, aio_future_ref(awaitable), ret_value);
-}
-
-struct awaitable_run {
-    aio_runner *runner;
-    aio_future *awaitable;
-    void **ret_value;
-};
-
-static int run_awaitable_in_context(void *arg)
-{
-    struct awaitable_run *run = arg;
-
-    return run_awaitable(run->runner, run->awaitable, run->ret_value);
-}
-
 int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **ret_value)
 {
-    struct awaitable_run run = {runner, awaitable, ret_value};
     int err;
 
     if (runner == NULL || awaitable == NULL)
@@ -192,9 +171,9 @@ int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **r
     err = check_thread();
     if (err == 0)
         err = ensure_loop(runner);
-    if (err < 0)
-        return err;
-    return aio_context_run(runner->context, run_awaitable_in_context, &run);
+    if (err == 0)
+        err = aio__ensure_future_in(awaitable, runner->loop, runner->context);
+    return err < 0 ? err : run_main(runner, aio_future_ref(awaitable), ret_value);
 }
 
 /* --- the end --------------------------------------------------------------------------- */
@@ -228,7 +207,8 @@ static int cancel_all_tasks(aio_loop *loop)
     all = aio_gather(tasks, count, AIO_RETURN_EXCEPTIONS);
     err = all == NULL ? aio__null_future() : aio_loop_run_until_complete(loop, all, NULL);
     aio_future_unref(all);
-    report_failures(loop, tasks, count);
+    if (err == 0)
+        report_failures(loop, tasks, count);
     aio_task_list_free(tasks, count);
     return err;
 }
@@ -258,7 +238,7 @@ static int run_last(aio_loop *loop, aio_site site, aio_coro_fn fn)
     int err;
 
     options.name = "shutdown";
-    task = aio_task_new(loop, site, fn, loop, &options);
+    task = aio_loop_create_task_at(site, loop, fn, loop, &options);
     err = task == NULL ? aio__null_future() : aio_loop_run_until_complete(loop, task, NULL);
     aio_future_unref(task);
     return err;
@@ -324,9 +304,10 @@ int aio_run_with_at(aio_site site, aio_coro_fn fn, void *arg, const aio_runner_o
     error = code < 0 ? aio_error_catch(code) : NULL;
     close_code = aio_runner_close(runner);
     aio_free(runner);
-    if (error == NULL)
-        return close_code;
-    code = aio_raise_exception(error);
+    if (close_code < 0)
+        code = close_code; /* raised later: as in Python it takes the place of the other */
+    else if (error != NULL)
+        code = aio_raise_exception(error);
     aio_exception_unref(error);
     return code;
 }

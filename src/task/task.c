@@ -248,7 +248,8 @@ static void end_with_value(struct aio__task *task, void *value)
     } else {
         aio__future_finish(&task->fut, value, type);
     }
-    aio_exception_unref(message);
+    if (AIO__UNLIKELY(message != NULL))
+        aio_exception_unref(message);
 }
 
 static void end_task(struct aio__task *task, int code, void *value)
@@ -262,7 +263,7 @@ static void end_task(struct aio__task *task, int code, void *value)
     } else {
         error = take_error(task, code);
         aio__future_fail(&task->fut, code, error);
-        if (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT)
+        if (aio__ends_run(code))
             aio__loop_leave(task->fut.loop, code, aio_exception_ref(error));
         aio_exception_unref(error);
     }

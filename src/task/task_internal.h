@@ -113,6 +113,15 @@ int aio__task_yield(struct aio__task *task);
 /* Run a coroutine object in the calling task. */
 int aio__coroutine_await(struct aio__task *coro, void **ret_value);
 
+/* The factory that is asked for a coroutine object makes the task: the object becomes it. 0, or a
+ * code: nothing has changed then. */
+int aio__coroutine_take(aio_loop *loop, const aio_site *site, aio_coro_fn fn, void *arg,
+                        const aio_task_options *options);
+
+/* aio_ensure_future(); a coroutine object that was made without a context runs in this one. NULL:
+ * in a copy of the caller's. */
+int aio__ensure_future_in(aio_future *awaitable, aio_loop *loop, aio_context *context);
+
 /* Do as the options say. 0, or a code: nothing is held then. */
 int aio__task_apply(struct aio__task *task, const aio_task_options *options);
 

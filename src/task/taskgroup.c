@@ -129,7 +129,7 @@ static void add_error(aio_taskgroup *group, aio_exception *error)
         group->error_capacity = capacity;
     }
     group->errors[group->error_count++] = error;
-    if (group->base_error == NULL && (code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT))
+    if (group->base_error == NULL && aio__ends_run(code))
         group->base_error = aio_exception_ref(error);
 }
 
@@ -357,11 +357,6 @@ static int outcome(aio_taskgroup *group, aio_exception *body, aio_exception *can
     return raise_group(group);
 }
 
-static bool ends_run(int code)
-{
-    return code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT;
-}
-
 int aio_taskgroup_exit(aio_taskgroup *group, int code)
 {
     aio_exception *body;
@@ -376,7 +371,7 @@ int aio_taskgroup_exit(aio_taskgroup *group, int code)
     group->exiting = true;
     body = code < 0 ? aio_error_catch(code) : NULL;
     cancel = code == AIO_ECANCELLED ? aio_exception_ref(body) : NULL;
-    if (ends_run(code) && group->base_error == NULL)
+    if (aio__ends_run(code) && group->base_error == NULL)
         group->base_error = aio_exception_ref(body);
     if (body != NULL && !group->aborting)
         abort_children(group);

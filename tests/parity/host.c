@@ -14,6 +14,16 @@ uv_loop_t *host_open(void)
     return uv_loop_init(&host) < 0 ? NULL : &host;
 }
 
+void host_run(uv_loop_t *host)
+{
+    (void)uv_run(host, UV_RUN_DEFAULT);
+}
+
+void host_stop(uv_loop_t *host)
+{
+    uv_stop(host);
+}
+
 void host_close(uv_loop_t *host)
 {
     if (host == NULL)

@@ -11,6 +11,10 @@ struct uv_loop_s;
 
 /* There is one at a time. NULL: it cannot be made. */
 struct uv_loop_s *host_open(void);
+/* Run it, and its guest with it, until host_stop() or until nothing is left to wait for. */
+void host_run(struct uv_loop_s *host);
+/* Let the iteration end, and host_run() with it. */
+void host_stop(struct uv_loop_s *host);
 /* Its guest is gone: let it come to its end, and die if it does not. NULL is allowed. */
 void host_close(struct uv_loop_s *host);
 

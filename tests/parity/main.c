@@ -24,7 +24,7 @@ static const char usage[] =
     "       --levels N    only cases up to this level\n"
     "       --part I/N    only the I-th of every N cases\n"
     "       --case ID     only this one\n"
-    "       --host        in a loop that is the guest of a host's uv_loop_t\n"
+    "       --host        in a loop that is the guest of a host, which runs its uv_loop_t\n"
     "       --debug       in debug mode\n"
     "       --verbose     print the id of a case before it is played\n";
 

@@ -276,17 +276,54 @@ static int cancel_all(struct player *player)
     return count == 0 ? AIO_ESTOP : 0;
 }
 
+static void stop_run(struct player *player)
+{
+    if (player->host != NULL)
+        host_stop(player->host);
+    else
+        aio_loop_stop(player->loop);
+}
+
 static int on_deadlock(void *arg)
 {
     struct player *player = arg;
 
     say(player, "deadlock");
     if (cancel_all(player) < 0 || ++player->deadlocks == MAX_DEADLOCKS)
-        aio_loop_stop(player->loop); /* nothing can ever finish what the run waits for */
+        stop_run(player); /* nothing can ever finish what the run waits for */
     return 0;
 }
 
 /* ---- The run ------------------------------------------------------------------------- */
+
+static int end_run(aio_future *future, void *arg)
+{
+    stop_run(arg);
+    return 0;
+}
+
+/* What aio_loop_run_until_complete() does, by the means of a host: it runs its own loop. */
+static int run_until_complete_in_host(struct player *player, aio_future *future, void **ret_value)
+{
+    int code = aio_ensure_future(future, player->loop);
+
+    if (code == 0)
+        code = aio_future_add_done_callback(future, end_run, player);
+    if (code < 0)
+        return code;
+    host_run(player->host);
+    if (aio_future_done(future))
+        return aio_future_result(future, ret_value);
+    aio_future_remove_done_callback(future, end_run, player);
+    return aio_raise(AIO_ERUNTIME, "Event loop stopped before Future completed.");
+}
+
+static int run_until_complete(struct player *player, aio_future *future, void **ret_value)
+{
+    if (player->host != NULL)
+        return run_until_complete_in_host(player, future, ret_value);
+    return aio_loop_run_until_complete(player->loop, future, ret_value);
+}
 
 static void run_declarations(struct player *player)
 {
@@ -307,7 +344,7 @@ static void run_main(struct player *player)
     options.name = body->name;
     task = aio_loop_create_task(player->loop, run_coroutine, body, &options);
     bind_future(player, program_slot(&player->program, body->name), task);
-    code = aio_loop_run_until_complete(player->loop, task, &value);
+    code = run_until_complete(player, task, &value);
     if (code == 0) {
         say_value(player, "main", value);
         return;
@@ -331,7 +368,7 @@ static int shut_tasks_down(struct player *player)
     for (i = 0; i < count; i++)
         aio_task_cancel(tasks[i], NULL);
     all = aio_gather(tasks, count, AIO_RETURN_EXCEPTIONS);
-    code = aio_loop_run_until_complete(player->loop, all, NULL);
+    code = run_until_complete(player, all, NULL);
     aio_future_unref(all);
     for (i = 0; i < count && code == 0; i++) {
         aio_exception_context report = {.size = sizeof(report),
@@ -363,7 +400,7 @@ static int shut_generators_down(struct player *player)
     player->shutting_down = true;
     options.name = SHUTDOWN_NAME;
     closing = aio_coroutine_new(close_generators, player, &options);
-    code = aio_loop_run_until_complete(player->loop, closing, NULL);
+    code = run_until_complete(player, closing, NULL);
     aio_future_unref(closing);
     return code;
 }

@@ -109,6 +109,13 @@ static void condition_needs_the_lock_for_all_it_does(void **state)
     assert_int_equal(aio_condition_wait(f->subject), AIO_ERUNTIME);
     assert_string_equal(aio_error_text(AIO_ERUNTIME), "cannot wait on un-acquired lock");
     assert_int_equal(aio_condition_release(f->subject), AIO_ERUNTIME);
+
+    assert_int_equal(aio_condition_acquire(f->subject), 0);
+    assert_true(aio_condition_locked(f->subject));
+    assert_int_equal(aio_condition_notify(f->subject, 1), 0);
+    assert_int_equal(aio_condition_notify_all(f->subject), 0);
+    assert_int_equal(aio_condition_release(f->subject), 0);
+    assert_false(aio_condition_locked(f->subject));
 }
 
 static void condition_has_a_lock_of_its_own_unless_it_is_given_one(void **state)

@@ -485,6 +485,39 @@ static void context_of_the_running_task_cannot_be_entered(void **state)
     aio_context_unref(inner);
 }
 
+static void in_thread(void *(*body)(void *), void *arg)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, body, arg), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void *enter_elsewhere(void *arg)
+{
+    struct run *run = arg;
+
+    run->result = aio_context_run(run->context, set_9, run);
+    return NULL;
+}
+
+static int enter_in_another_thread(void *arg)
+{
+    in_thread(enter_elsewhere, arg);
+    return 0;
+}
+
+/* S56 */
+static void context_that_is_entered_is_entered_by_no_other_thread(void **state)
+{
+    struct run run = {.f = *state, .context = aio_context_new()};
+
+    assert_int_equal(aio_context_run(run.context, enter_in_another_thread, &run), 0);
+    assert_int_equal(run.result, AIO_ERUNTIME);
+    assert_int_equal(aio_context_size(run.context), 0);
+    aio_context_unref(run.context);
+}
+
 static void context_run_needs_a_function(void **state)
 {
     aio_context *context = aio_context_new();
@@ -502,14 +535,6 @@ static void *set_in_own_context(void *arg)
     set(run->f->var, 4);
     run->result = get(run->f->var) == 4 ? 0 : AIO_EASSERTION;
     return NULL;
-}
-
-static void in_thread(void *(*body)(void *), void *arg)
-{
-    pthread_t thread;
-
-    assert_int_equal(pthread_create(&thread, NULL, body, arg), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 static void thread_has_a_context_of_its_own_dropped_at_its_end(void **state)
@@ -631,6 +656,7 @@ int main(void)
         TEST(context_lists_its_variables),
         TEST(context_run_keeps_what_is_set_in_the_context),
         TEST(context_that_is_entered_cannot_be_entered),
+        TEST(context_that_is_entered_is_entered_by_no_other_thread),
         TEST(context_of_the_running_task_cannot_be_entered),
         TEST(context_run_needs_a_function),
         TEST(thread_has_a_context_of_its_own_dropped_at_its_end),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_eager.c - tasks that begin inside the call that makes them, and task factories
+ * test_eager.c - tasks that begin inside the call that makes them
  */
 #include "support/fixture.h"
 
@@ -304,71 +304,7 @@ static void eager_start_of_a_loop_that_does_not_run_is_an_ordinary_one(void **st
     fx_assert_trace(f, "child runs");
 }
 
-/* --- factories ------------------------------------------------------------------------------- */
-
-static aio_task *note_and_make(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
-                               const aio_task_options *options, void *factory_arg)
-{
-    struct fixture *f = factory_arg;
-
-    fx_note(f, "makes %s named %s", site.coroutine,
-            options == NULL || options->name == NULL ? "none" : options->name);
-    return aio_task_new(loop, site, fn, arg, options);
-}
-
-static int make_in_task(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_task *group[2] = {aio_create_task(note_run, f), NULL};
-    aio_task_options options = AIO_TASK_OPTIONS_INIT;
-    int err;
-
-    (void)ret_result;
-    options.name = "child";
-    group[1] = aio_create_task_with(note_run, f, &options);
-    err = aio_await(group[0], NULL) | aio_await(group[1], NULL);
-    aio_future_unref(group[0]);
-    aio_future_unref(group[1]);
-    return err;
-}
-
-/* S49 */
-static void factory_makes_the_tasks_of_its_loop(void **state)
-{
-    struct fixture *f = *state;
-    aio_task *task;
-
-    assert_null(aio_loop_get_task_factory(f->loop));
-    aio_loop_set_task_factory(f->loop, note_and_make, f);
-    assert_ptr_equal(aio_loop_get_task_factory(f->loop), note_and_make);
-    task = fx_spawn(f, "maker", make_in_task);
-    fx_settle(f);
-    assert_int_equal(aio_future_result(task, NULL), 0);
-    f->trace[strlen("- makes fn named maker, maker makes note_run named none, "
-                    "maker makes note_run named child")] = '\0';
-    fx_assert_trace(f, "- makes fn named maker, maker makes note_run named none, "
-                       "maker makes note_run named child");
-    aio_loop_set_task_factory(f->loop, NULL, NULL);
-    assert_null(aio_loop_get_task_factory(f->loop));
-}
-
-static aio_task *make_nothing(aio_loop *loop, aio_site site, aio_coro_fn fn, void *arg,
-                              const aio_task_options *options, void *factory_arg)
-{
-    (void)aio_task_new(NULL, site, fn, arg, options); /* which fails */
-    (void)loop;
-    (void)factory_arg;
-    return NULL;
-}
-
-static void factory_may_fail(void **state)
-{
-    struct fixture *f = *state;
-
-    aio_loop_set_task_factory(f->loop, make_nothing, f);
-    assert_null(aio_loop_create_task(f->loop, note_run, f, NULL));
-    assert_int_equal(aio_await(NULL, NULL), AIO_ENOLOOP);
-}
+/* --- the factory ------------------------------------------------------------------------------- */
 
 static int make_with_the_eager_factory(void *arg, void **ret_result)
 {
@@ -420,15 +356,6 @@ static void eager_factory_starts_all_but_those_who_will_not(void **state)
     assert_int_equal(aio_future_result(maker, NULL), 0);
 }
 
-static void factory_functions_take_null(void **state)
-{
-    (void)state;
-    aio_loop_set_task_factory(NULL, note_and_make, NULL);
-    assert_null(aio_loop_get_task_factory(NULL));
-    assert_null(aio_eager_task_factory(NULL, AIO_SITE(note_run), note_run, NULL, NULL, NULL));
-    assert_int_equal(aio_await(NULL, NULL), AIO_ENOLOOP);
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -444,11 +371,8 @@ int main(void)
         TEST(eager_task_may_cancel_itself),
         TEST(task_may_start_eagerly_in_a_plain_call),
         TEST(eager_start_of_a_loop_that_does_not_run_is_an_ordinary_one),
-        TEST(factory_makes_the_tasks_of_its_loop),
-        TEST(factory_may_fail),
         TEST(eager_factory_may_have_a_constructor_of_its_own),
         TEST(eager_factory_starts_all_but_those_who_will_not),
-        TEST(factory_functions_take_null),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static void future_is_pending_at_first(void **state)
 
     assert_false(aio_future_done(fut));
     assert_false(aio_future_cancelled(fut));
+    assert_true(aio_isfuture(fut));
     assert_false(aio_future_is_task(fut));
     assert_ptr_equal(aio_future_get_loop(fut), ((struct fixture *)*state)->loop);
     assert_int_equal(aio_future_result(fut, &value), AIO_EINVALIDSTATE);

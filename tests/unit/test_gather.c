@@ -192,6 +192,31 @@ static void gather_takes_a_cancelled_child_for_an_error(void **state)
     assert_true(aio_future_cancelled(task));
 }
 
+static int exit_system(void *arg, void **ret_result)
+{
+    (void)arg;
+    (void)ret_result;
+    return aio_raise(AIO_ESYSTEMEXIT, "enough");
+}
+
+/* S11, S40: it leaves the run with the child that raised it, and again with who awaited that */
+static void gather_gives_system_exit_of_a_child_to_who_awaits_it(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *both[] = {children[0], fx_spawn(f, "A", exit_system)};
+    aio_task *task;
+
+    f->subject = aio_gather(both, 2, 0);
+    task = fx_spawn(f, "T", await_subject);
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), AIO_ESYSTEMEXIT);
+    assert_false(aio_future_done(task));
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), AIO_ESYSTEMEXIT);
+    fx_assert_trace(f, "T gathered ! SystemExit, T cancelling 0");
+    assert_string_equal(aio_error_text(AIO_ESYSTEMEXIT), "enough");
+    assert_int_equal(aio_future_result(task, NULL), AIO_ESYSTEMEXIT);
+    assert_false(aio_future_done(children[0]));
+}
+
 /* S70; after asyncio's test_tasks.FutureGatherTests.test_return_exceptions */
 static void gather_lists_errors_and_cancellations_when_asked_to(void **state)
 {
@@ -379,6 +404,7 @@ int main(void)
         TEST(gather_ends_with_the_first_error_and_the_others_go_on),
         TEST(gather_that_has_failed_cannot_be_cancelled),
         TEST(gather_takes_a_cancelled_child_for_an_error),
+        TEST(gather_gives_system_exit_of_a_child_to_who_awaits_it),
         TEST(gather_lists_errors_and_cancellations_when_asked_to),
         TEST(gather_that_is_cancelled_cancels_its_children_and_returns),
         TEST(gather_that_is_cancelled_ends_cancelled_though_all_children_survive),

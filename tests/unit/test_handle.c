@@ -85,6 +85,19 @@ static void call_that_cancels_itself_has_run(void **state)
     fx_assert_trace(f, "- cancelled 1");
 }
 
+static void handle_shows_that_it_was_cancelled_though_its_call_has_run(void **state)
+{
+    struct fixture *f = *state;
+    AIO_AUTO(aio_handle) handle = NULL;
+
+    assert_int_equal(aio_loop_call_soon(f->loop, note, f, &handle), 0);
+    fx_settle(f);
+    fx_assert_trace(f, "- called");
+    assert_false(aio_handle_cancelled(handle));
+    aio_handle_cancel(handle);
+    assert_true(aio_handle_cancelled(handle));
+}
+
 static void handle_may_be_dropped_before_its_call(void **state)
 {
     struct fixture *f = *state;
@@ -287,6 +300,7 @@ int main(void)
         FX_TEST(call_is_cancelled_by_an_earlier_one_of_its_batch),
         FX_TEST(timer_is_cancelled_by_one_that_is_due_with_it),
         FX_TEST(call_that_cancels_itself_has_run),
+        FX_TEST(handle_shows_that_it_was_cancelled_though_its_call_has_run),
         FX_TEST(handle_may_be_dropped_before_its_call),
         FX_TEST(handle_tells_when_it_is_due),
         FX_TEST(handle_prints_kind_deadline_and_state),

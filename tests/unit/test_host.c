@@ -9,6 +9,7 @@
 #include "support/unit.h"
 
 #include <aio/aio.h>
+#include <aio/testing.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,11 +25,12 @@ struct world {
     char trace[256];
 };
 
-static int open_world(void **state, bool is_guest)
+static int open_world(void **state, bool is_guest, aio_clock clock)
 {
     static struct world world;
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
 
+    options.clock = clock;
     (void)count_allocations(state);
     memset(&world, 0, sizeof(world));
     if (uv_loop_init(&world.host) < 0)
@@ -43,12 +45,17 @@ static int open_world(void **state, bool is_guest)
 
 static int open_own(void **state)
 {
-    return open_world(state, false);
+    return open_world(state, false, AIO_CLOCK_REAL);
 }
 
 static int open_guest(void **state)
 {
-    return open_world(state, true);
+    return open_world(state, true, AIO_CLOCK_REAL);
+}
+
+static int open_virtual_guest(void **state)
+{
+    return open_world(state, true, AIO_CLOCK_VIRTUAL);
 }
 
 /* The host goes on when its guest is gone, and ends with nothing of it left. */
@@ -689,6 +696,127 @@ static void error_that_ends_a_run_is_reported_where_the_host_runs(void **state)
     assert_trace(w, "An error that ends a run left a loop that its host runsb");
 }
 
+static int stop_host(void *arg)
+{
+    struct world *w = arg;
+
+    note(w, "s");
+    (void)aio_loop_call_soon(w->loop, note_c, w, NULL);
+    uv_stop(&w->host);
+    return 0;
+}
+
+/* S9: as aio_loop_stop() does */
+static void host_that_stops_lets_the_batch_end_and_nothing_more(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(aio_loop_call_soon(w->loop, stop_host, w, NULL), 0);
+    assert_int_equal(aio_loop_call_soon(w->loop, note_b, w, NULL), 0);
+    (void)uv_run(&w->host, UV_RUN_DEFAULT);
+    assert_trace(w, "sb");
+    run(w);
+    assert_trace(w, "c");
+}
+
+static int stop_host_and_give_way(void *arg, void **ret_result)
+{
+    struct world *w = arg;
+    int err;
+
+    (void)ret_result;
+    uv_stop(&w->host);
+    note(w, "1");
+    err = aio_sleep(0);
+    note(w, "2");
+    return err;
+}
+
+/* S9: where a task would be switched to directly, too */
+static void host_that_a_task_stops_lets_no_other_iteration_begin(void **state)
+{
+    struct world *w = *state;
+    AIO_AUTO(aio_task) task = aio_loop_create_task(w->loop, stop_host_and_give_way, w, NULL);
+
+    (void)uv_run(&w->host, UV_RUN_DEFAULT);
+    assert_trace(w, "1");
+    run(w);
+    assert_trace(w, "2");
+}
+
+/* --- a clock that jumps ----------------------------------------------------------------- */
+
+static int sleep_an_hour(void *arg, void **ret_result)
+{
+    int err = aio_sleep(3600);
+
+    (void)ret_result;
+    note(arg, "t");
+    return err;
+}
+
+static void virtual_time_passes_while_the_host_runs(void **state)
+{
+    struct world *w = *state;
+    AIO_AUTO(aio_task) task = aio_loop_create_task(w->loop, sleep_an_hour, w, NULL);
+
+    assert_int_equal(aio_loop_call_later(w->loop, 7200, note_b, w, NULL), 0);
+    run(w);
+    assert_trace(w, "tb");
+    assert_true(aio_loop_time(w->loop) == 7200);
+}
+
+struct blocked {
+    struct world *w;
+    aio_future *fut;
+};
+
+static int finish_blocked(void *arg)
+{
+    struct blocked *blocked = arg;
+
+    note(blocked->w, "blocked ");
+    return aio_future_set_result(blocked->fut, NULL);
+}
+
+static int wait_blocked(void *arg, void **ret_result)
+{
+    struct blocked *blocked = arg;
+    int err = aio_await(blocked->fut, ret_result);
+
+    note(blocked->w, "done");
+    return err;
+}
+
+static void virtual_guest_that_is_blocked_says_so_while_the_host_runs(void **state)
+{
+    struct world *w = *state;
+    struct blocked blocked = {w, aio_future_new(w->loop)};
+    aio_task *task = aio_loop_create_task(w->loop, wait_blocked, &blocked, NULL);
+
+    aio_testing_on_blocked(w->loop, finish_blocked, &blocked);
+    run(w);
+    aio_testing_on_blocked(w->loop, NULL, NULL);
+    assert_trace(w, "blocked done");
+    aio_future_unref(task);
+    aio_future_unref(blocked.fut);
+}
+
+static void virtual_guest_that_stopped_a_run_lets_time_pass_in_its_host(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(aio_loop_call_later(w->loop, 2, note_b, w, NULL), 0);
+    assert_int_equal(aio_testing_advance(w->loop, 1), 0);
+    assert_trace(w, "");
+    run(w);
+    assert_trace(w, "b");
+    assert_int_equal(aio_loop_call_soon(w->loop, note_and_stop, w, NULL), 0);
+    assert_int_equal(aio_loop_call_later(w->loop, 1, note_c, w, NULL), 0);
+    run(w); /* which is the host's to stop */
+    assert_trace(w, "sc");
+}
+
 /* --- the guest goes, the host stays ----------------------------------------------------- */
 
 static void close_guest(struct hosts_own *own)
@@ -790,7 +918,8 @@ int main(void)
     {                                                                                              \
 #test " (guest)", test, open_guest, close_world, NULL                                      \
     }
-#define GUEST(test) cmocka_unit_test_setup_teardown(test, open_guest, close_world)
+#define GUEST(test)   cmocka_unit_test_setup_teardown(test, open_guest, close_world)
+#define VIRTUAL(test) cmocka_unit_test_setup_teardown(test, open_virtual_guest, close_world)
     static const struct CMUnitTest tests[] = {
         BOTH(calls_run_in_their_order_and_what_they_queue_after_them),
         BOTH(timers_run_in_the_order_of_their_deadlines_after_calls),
@@ -813,6 +942,11 @@ int main(void)
         GUEST(guest_is_neither_run_nor_closed_by_its_own_callbacks),
         GUEST(run_call_of_the_guest_runs_the_hosts_handles_too),
         GUEST(error_that_ends_a_run_is_reported_where_the_host_runs),
+        GUEST(host_that_stops_lets_the_batch_end_and_nothing_more),
+        GUEST(host_that_a_task_stops_lets_no_other_iteration_begin),
+        VIRTUAL(virtual_time_passes_while_the_host_runs),
+        VIRTUAL(virtual_guest_that_is_blocked_says_so_while_the_host_runs),
+        VIRTUAL(virtual_guest_that_stopped_a_run_lets_time_pass_in_its_host),
         GUEST(guest_is_closed_while_the_host_goes_on),
         GUEST(host_has_several_guests_and_loses_one),
         GUEST(guests_are_each_the_running_loop_of_their_own_callbacks),

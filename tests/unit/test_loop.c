@@ -88,6 +88,21 @@ static void loop_begins_open_and_not_running(void **state)
     assert_non_null(aio_loop_uv(f->loop));
 }
 
+static void loop_is_made_the_current_one_by_nobody_but_who_says_so(void **state)
+{
+    struct fixture *f = *state;
+    aio_loop *loop = aio_new_event_loop();
+
+    assert_ptr_equal(aio_get_event_loop(), f->loop);
+    aio_set_event_loop(loop);
+    assert_ptr_equal(aio_get_event_loop(), loop);
+    aio_set_event_loop(NULL);
+    assert_null(aio_get_event_loop());
+    aio_set_event_loop(f->loop);
+    assert_int_equal(aio_loop_close(loop), 0);
+    aio_loop_unref(loop);
+}
+
 static void loop_is_not_made_with_options_out_of_bounds(void **state)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
@@ -400,6 +415,24 @@ static void system_exit_is_kept_in_its_task_and_leaves_the_run(void **state)
     fx_settle(f);
 }
 
+static int sleep_one(void *arg, void **ret_result)
+{
+    (void)ret_result;
+    return fx_note_code(arg, "slept", aio_sleep(1));
+}
+
+/* S11, bpo-22429: what would have ended the first run is still queued, and ends no other */
+static void run_that_system_exit_has_left_ends_no_later_one(void **state)
+{
+    struct fixture *f = *state;
+    aio_task *task = fx_spawn(f, "A", exit_system);
+
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), AIO_ESYSTEMEXIT);
+    task = fx_spawn(f, "B", sleep_one);
+    assert_int_equal(aio_loop_run_until_complete(f->loop, task, NULL), 0);
+    fx_assert_trace(f, "B slept");
+}
+
 static int interrupt_by_handler(aio_loop *loop, const aio_exception_context *context, void *arg)
 {
     (void)loop;
@@ -632,6 +665,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FX_TEST(loop_begins_open_and_not_running),
+        FX_TEST(loop_is_made_the_current_one_by_nobody_but_who_says_so),
         FX_TEST(loop_is_not_made_with_options_out_of_bounds),
         FX_TEST(loop_is_closed_with_a_warning_when_the_last_reference_goes),
         FX_TEST(loop_may_be_referenced_again_by_what_unwinds_as_it_goes),
@@ -647,6 +681,7 @@ int main(void)
         FX_TEST(interrupt_leaves_the_run_and_the_rest_stays_queued),
         FX_TEST(rest_of_an_interrupted_batch_runs_before_what_was_queued_meanwhile),
         FX_TEST(system_exit_is_kept_in_its_task_and_leaves_the_run),
+        FX_TEST(run_that_system_exit_has_left_ends_no_later_one),
         FX_TEST(interrupt_outside_a_run_ends_no_later_one),
         FX_TEST(run_until_complete_gives_the_outcome),
         FX_TEST(run_until_complete_starts_a_coroutine_object),

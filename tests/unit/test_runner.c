@@ -247,6 +247,25 @@ static void runner_has_one_context_for_all_its_runs(void **state)
     aio_contextvar_unref(variable);
 }
 
+/* S55: a coroutine object runs in it, too */
+static void runner_runs_coroutine_objects_in_its_context(void **state)
+{
+    aio_runner_options options = options_of_tests();
+    aio_runner *runner = aio_runner_new(&options);
+    AIO_AUTO(aio_coroutine) setter = aio_coroutine_new(set_variable, trace, NULL);
+    AIO_AUTO(aio_coroutine) getter = aio_coroutine_new(get_variable, NULL, NULL);
+    void *value = NULL;
+
+    (void)state;
+    variable = aio_contextvar_new("variable", NULL);
+    assert_int_equal(aio_runner_run_awaitable(runner, setter, NULL), 0);
+    assert_int_equal(aio_runner_run_awaitable(runner, getter, &value), 0);
+    assert_ptr_equal(value, trace);
+    assert_int_equal(aio_contextvar_get(variable, &value), AIO_ELOOKUP);
+    aio_runner_free(runner);
+    aio_contextvar_unref(variable);
+}
+
 /* after asyncio's test_runners.RunnerTests.test_explicit_run_context */
 static void run_may_be_given_another_context(void **state)
 {
@@ -334,6 +353,64 @@ static void run_reports_the_errors_of_those_that_fail_instead(void **state)
     assert_int_equal(run(leave_a_bad_loser_behind, NULL, NULL), 0);
     assert_non_null(strstr(logged, "unhandled exception during asyncio.run() shutdown"));
     assert_non_null(strstr(logged, "died badly"));
+}
+
+static int exit_while_dying(void *arg, void **ret_result)
+{
+    (void)arg;
+    (void)ret_result;
+    (void)aio_sleep(1000);
+    return aio_raise(AIO_ESYSTEMEXIT, "enough");
+}
+
+static int fail_beside_one_that_exits(void *arg, void **ret_result)
+{
+    (void)ret_result;
+    aio_future_unref(aio_create_task(exit_while_dying, arg));
+    (void)aio_sleep(0);
+    return aio_raise(AIO_EKEY, "no such thing");
+}
+
+/* S40, S106: what leaves the end takes the place of what left the run, and ends the end */
+static void run_gives_what_leaves_its_end(void **state)
+{
+    (void)state;
+    assert_int_equal(run(fail_beside_one_that_exits, NULL, NULL), AIO_ESYSTEMEXIT);
+    assert_string_equal(aio_error_text(AIO_ESYSTEMEXIT), "enough");
+    assert_null(strstr(logged, "unhandled exception during asyncio.run() shutdown"));
+    assert_null(aio_get_event_loop()); /* it is closed all the same */
+}
+
+static int exit_at_once(void *arg, void **ret_result)
+{
+    (void)arg;
+    (void)ret_result;
+    return aio_raise(AIO_ESYSTEMEXIT, "enough");
+}
+
+static int exit_in_a_group(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_taskgroup) group = aio_taskgroup_new();
+    int err = aio_taskgroup_enter(group);
+
+    (void)ret_result;
+    if (err == 0)
+        err = aio_taskgroup_start(group, sleep_for_ever, aio_constant("sibling"));
+    if (err == 0)
+        err = aio_taskgroup_start(group, exit_at_once, arg);
+    err = aio_taskgroup_exit(group, err);
+    note_code("left", err);
+    return err;
+}
+
+/* S84, S106, bpo-95571: the run is left by the child, its end by the parent */
+static void system_exit_in_a_group_comes_out_of_the_run(void **state)
+{
+    (void)state;
+    assert_int_equal(run(exit_in_a_group, NULL, NULL), AIO_ESYSTEMEXIT);
+    assert_string_equal(aio_error_text(AIO_ESYSTEMEXIT), "enough");
+    assert_string_equal(trace, "sibling ! CancelledError, left ! SystemExit");
+    assert_non_null(strstr(logged, "Task exception was never retrieved"));
 }
 
 static int yield_and_clean_up(void *arg, void **ret_result)
@@ -672,8 +749,11 @@ int main(void)
         TEST(runner_has_one_context_for_all_its_runs),
         TEST(run_may_be_given_another_context),
         TEST(runner_runs_a_coroutine_object),
+        TEST(runner_runs_coroutine_objects_in_its_context),
         TEST(run_cancels_the_tasks_that_are_left_and_waits_for_them),
         TEST(run_reports_the_errors_of_those_that_fail_instead),
+        TEST(run_gives_what_leaves_its_end),
+        TEST(system_exit_in_a_group_comes_out_of_the_run),
         TEST(run_ends_tasks_before_generators),
         TEST(run_gives_a_task_made_while_dying_a_little_time_and_abandons_it),
         TEST(sigint_cancels_the_main_task_and_comes_out_as_keyboard_interrupt),

@@ -291,6 +291,57 @@ static void timeout_moved_to_the_past_expires_at_the_next_wait(void **state)
     fx_assert_trace(f, "T slept ! CancelledError, T expired ! TimeoutError");
 }
 
+static int limit_by_a_time_of_the_loop(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+    AIO_AUTO(aio_timeout) limit = NULL;
+    int err = aio_sleep(1);
+
+    (void)ret_result;
+    limit = aio_timeout_new_at(3);
+    if (err == 0)
+        err = aio_timeout_enter(limit);
+    fx_note(f, "until %g", aio_timeout_when(limit));
+    err = aio_timeout_exit(limit, err < 0 ? err : aio_sleep(10));
+    fx_note(f, "at %g, expired %d", aio_loop_time(f->loop), aio_timeout_expired(limit));
+    return fx_note_code(f, "left", err);
+}
+
+/* S58; after asyncio's test_timeouts.TimeoutTests.test_timeout_at_basic */
+static void timeout_at_a_time_of_the_loop_expires_then(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)fx_spawn(f, "T", limit_by_a_time_of_the_loop);
+    fx_settle(f);
+    fx_assert_trace(f, "T until 3, T at 3, expired 1, T left ! TimeoutError");
+}
+
+static int ask_for_the_deadline(void *arg, void **ret_result)
+{
+    struct fixture *f = arg;
+    AIO_AUTO(aio_timeout) limit = aio_timeout_new(2);
+    AIO_AUTO(aio_timeout) none = aio_timeout_new(AIO_FOREVER);
+    int err = aio_timeout_enter(limit);
+
+    (void)ret_result;
+    fx_note(f, "when %g %g", aio_timeout_when(limit), aio_timeout_when(none));
+    (void)aio_timeout_reschedule(limit, 7);
+    fx_note(f, "when %g", aio_timeout_when(limit));
+    (void)aio_timeout_reschedule(limit, AIO_FOREVER);
+    fx_note(f, "when %g", aio_timeout_when(limit));
+    return fx_note_code(f, "left", aio_timeout_exit(limit, err));
+}
+
+static void timeout_tells_its_deadline_wherever_it_was_moved(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)fx_spawn(f, "T", ask_for_the_deadline);
+    fx_settle(f);
+    fx_assert_trace(f, "T when 2 inf, T when 7, T when inf, T left");
+}
+
 static int misuse_around(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
@@ -437,6 +488,8 @@ int main(void)
         FX_TEST(timeout_of_no_time_lets_a_body_that_never_waits_pass),
         FX_TEST(timeout_in_the_past_ends_the_first_wait),
         FX_TEST(timeout_without_a_deadline_never_expires),
+        FX_TEST(timeout_at_a_time_of_the_loop_expires_then),
+        FX_TEST(timeout_tells_its_deadline_wherever_it_was_moved),
         FX_TEST(timeout_can_be_moved_inside_the_block),
         FX_TEST(timeout_moved_to_the_past_expires_at_the_next_wait),
         FX_TEST(timeout_is_used_once_and_moved_only_inside),
