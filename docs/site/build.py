@@ -121,10 +121,14 @@ def write_tables(folder):
 
 
 PARTS = [  # optional ones, whose entries say whose counterpart they are: headers, title
-    (['http_client'], "aiohttp's client"), (['http_server', 'web', 'web_model'], 'FastAPI and uvicorn'),
-    (['redis'], 'aioredis'), (['mysql'], 'aiomysql'),
+    (['http_client'], "aiohttp's client"),
+    (['http_server', 'web', 'web_model'], 'FastAPI and uvicorn'),
+    (['redis'], 'aioredis'),
+    (['mysql'], 'aiomysql'),
 ]
-ENTRY = re.compile(r'/\*\*((?:(?!\*/).)*)\*/\s*(?:AIO_API|static inline)\s[^;{]*?\b(aio_\w+)\(', re.S)
+PYTHON = re.compile(r'`([^`]+)`|(\w+(?:\.\w+)+(?:\([^)]*\))?|\w+\([^)]*\))')
+ENTRY = re.compile(r'/\*\*((?:(?!\*/).)*)\*/\s*(?:AIO_API|static inline)\s[^;{]*?\b(aio_\w+)\(',
+                   re.S)
 
 
 def write_part_tables(folder):
@@ -138,11 +142,13 @@ def write_part_tables(folder):
                 entry = ' '.join(re.sub(r'\n *\*', '\n', entry).split())
                 python = re.search(r'asyncio: (?:none; )?(.+?)\.? Since:', entry)
                 if python and python.group(1) != 'none':
-                    text.append(f'| {cell(python.group(1))} | {{c:func}}`{name}` |')
+                    what = PYTHON.sub(lambda match: f'`{match[1] or match[2]}`', python.group(1))
+                    text.append(f'| {cell(what)} | {{c:func}}`{name}` |')
         pages.append(f'table-part-{headers[0]}')
         (folder / f'{pages[-1]}.md').write_text('\n'.join([*text, '']), encoding='utf-8')
     with open(folder / 'libraries.md', 'a', encoding='utf-8') as page:
-        page.write('\n## All their names\n\n```{toctree}\n:maxdepth: 1\n' + '\n'.join(pages) + '\n```\n')
+        contents = '\n'.join(pages)
+        page.write(f'\n## All their names\n\n```{{toctree}}\n:maxdepth: 1\n{contents}\n```\n')
 
 
 def write_missing_references(folder):

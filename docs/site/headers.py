@@ -27,6 +27,7 @@ def quote(text):
     for i in range(0, len(parts), 2):
         part = re.sub(r'\\', r'\\\\', parts[i])
         part = re.sub(r'#(?=\w)', r'\\#', part)
+        part = part.replace('**', r'\*\*')
         part = re.sub(r'"', r'\\"', part)
         part = re.sub(r'<', r'\\<', part)
         parts[i] = re.sub(r'>', r'\\>', part)
