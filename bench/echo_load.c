@@ -2,20 +2,25 @@
 /*
  * echo_load.c - load for echo servers, and what it costs them
  *
- *     echo_load [--connections N] [--size BYTES] [--seconds S] [--pid PID] PORT | --unix PATH
+ *     echo_load [--connections N] [--size BYTES] [--seconds S] [--pid PID] [--tls]
+ *               PORT | --unix PATH
  *
  * A closed loop: each connection sends a message, waits until all of it has come back, checks it,
  * and sends the next. One thread, which sleeps while nothing comes, and knows nothing of aioc.
  *
  * Prints "requests N", "per_second N", the percentiles of a request in microseconds, and with --pid
  * the processor time that process spent on one request, "cpu_ns". The first fifth of the time is
- * not counted. Not measured: connecting, and how fast a server could be if this were faster.
+ * not counted. Not measured: connecting, handshakes, and how fast a server could be if this were
+ * faster.
  */
+#include "support/secure.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +38,8 @@ enum { MAX_SIZE = 16 * 1024 * 1024, BATCH = 256, PERIOD = 251, STEPS = 32, BUCKE
 
 struct connection {
     int fd;
-    size_t sent; /* of this message */
+    struct secure *secure; /* NULL: plain */
+    size_t sent;           /* of this message */
     size_t got;
     uint64_t count;    /* of messages: tells which part of the pattern it is */
     uint64_t begun_ns; /* the message's first byte was sent */
@@ -46,6 +52,7 @@ struct load {
     size_t size;
     double seconds;
     pid_t pid; /* 0: none */
+    bool tls;
     int epoll;
     struct connection *all;
     char *pattern; /* size + PERIOD bytes */
@@ -148,12 +155,28 @@ static void watch(const struct load *load, struct connection *connection, int ho
         fail("epoll_ctl: %s", strerror(errno));
 }
 
+static ssize_t put(const struct connection *connection, const void *data, size_t size)
+{
+    if (connection->secure != NULL)
+        return secure_send(connection->secure, data, size);
+    return send(connection->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* All of a record, so that TLS keeps nothing that nobody would be told of: no message is longer than
+ * what is asked for, and none begins in the record of another. */
+static ssize_t get(const struct connection *connection, void *data, size_t size)
+{
+    if (connection->secure != NULL)
+        return secure_recv(connection->secure, data, size);
+    return recv(connection->fd, data, size, MSG_DONTWAIT);
+}
+
 /* Send what is left of the message, as far as the socket takes it. */
 static void send_rest(const struct load *load, struct connection *connection)
 {
     bool was_late = connection->sent != 0;
-    ssize_t done = send(connection->fd, message_of(load, connection) + connection->sent,
-                        load->size - connection->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t done = put(connection, message_of(load, connection) + connection->sent,
+                       load->size - connection->sent);
 
     if (done < 0 && errno != EAGAIN)
         fail("send: %s", strerror(errno));
@@ -174,7 +197,7 @@ static void begin_message(const struct load *load, struct connection *connection
 
 static void receive(struct load *load, struct connection *connection)
 {
-    ssize_t got = recv(connection->fd, load->received, load->size - connection->got, MSG_DONTWAIT);
+    ssize_t got = get(connection, load->received, load->size - connection->got);
 
     if (got == 0)
         fail("a connection was closed");
@@ -227,6 +250,11 @@ static void prepare(struct load *load)
         load->pattern[i] = (char)(i % PERIOD);
     for (size_t i = 0; i < load->connections; i++) {
         load->all[i].fd = connect_one(load);
+        if (load->tls) {
+            load->all[i].secure = secure_open(load->all[i].fd);
+            if (load->all[i].secure == NULL)
+                fail("no TLS");
+        }
         watch(load, &load->all[i], EPOLL_CTL_ADD, EPOLLIN);
     }
 }
@@ -287,14 +315,17 @@ int main(int argc, char **argv)
             load.pid = (pid_t)strtol(next, NULL, 10), i++;
         else if (strcmp(argv[i], "--unix") == 0)
             load.path = next, i++;
+        else if (strcmp(argv[i], "--tls") == 0)
+            load.tls = true;
         else
             load.port = atoi(argv[i]);
     }
     if ((load.path == NULL && load.port <= 0) || load.connections == 0 || load.size == 0 ||
         load.size > MAX_SIZE || !(load.seconds > 0))
-        fail("usage: %s [--connections N] [--size BYTES] [--seconds S] [--pid PID] "
+        fail("usage: %s [--connections N] [--size BYTES] [--seconds S] [--pid PID] [--tls] "
              "PORT | --unix PATH",
              argv[0]);
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     allow_descriptors();
     prepare(&load);
     run(&load);

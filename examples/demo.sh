@@ -142,6 +142,7 @@ fi
 
 if [[ -x $examples/tutorial/36_fastapi_redis_pool ]]; then
     title 36_fastapi_redis_pool 'a web service over ten connections to redis, under load'
+    : >"$work/web" # now, as above
     python3 examples/demo_web.py "$examples/tutorial/36_fastapi_redis_pool" >"$work/web" &
     running=($!)
     show web "$!"

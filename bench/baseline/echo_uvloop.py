@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: MIT
 """The echo server on uvloop, or on asyncio's own loop.
 
-usage: echo_uvloop.py [--loop uvloop|asyncio] [--mode stream|protocol|buffered|socket]
+usage: echo_uvloop.py [--loop uvloop|asyncio] [--mode stream|protocol|buffered|socket] [--tls]
                       PORT | --unix PATH
+
+With --tls openssl(1) makes it a certificate that nobody knows; sockets have no TLS.
 """
 import argparse
 import asyncio
 import socket
+import ssl
+import subprocess
+import tempfile
 
 
 class Echo(asyncio.Protocol):
@@ -74,11 +79,23 @@ async def serve_sockets(loop, port):
         task.add_done_callback(tasks.discard)
 
 
+def make_context():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with tempfile.NamedTemporaryFile() as file:
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj',
+                        '/CN=localhost', '-keyout', file.name, '-out', file.name],
+                       check=True, stderr=subprocess.DEVNULL)
+        context.load_cert_chain(file.name)
+    return context
+
+
 async def serve(options):
     loop = asyncio.get_running_loop()
     if options.mode == 'socket':
         await serve_sockets(loop, options.port)
     where = {'path': options.unix} if options.unix else {'host': '127.0.0.1', 'port': options.port}
+    if options.tls:
+        where['ssl'] = make_context()
     if options.mode == 'stream':
         start = asyncio.start_unix_server if options.unix else asyncio.start_server
         server = await start(serve_client, backlog=4096, **where)
@@ -94,6 +111,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--loop', choices=['uvloop', 'asyncio'], default='uvloop')
     parser.add_argument('--mode', choices=['stream', 'protocol', 'buffered', 'socket'], default='stream')
+    parser.add_argument('--tls', action='store_true')
     parser.add_argument('--unix')
     parser.add_argument('port', type=int, nargs='?', default=0)
     options = parser.parse_args()

@@ -11,13 +11,19 @@ from .tools import free_port, on_last_core, resident, rows, server
 MODES = ['stream', 'protocol', 'buffered', 'socket']
 
 
+# (bytes, connections) that streams over TLS are asked for.
+TLS_LOADS = [(1024, 10), (102400, 10), (1024, 100)]
+# What is put to a server's command for a mode; streams over TLS are one of their own.
+OPTIONS = {mode: ['--mode', mode] for mode in MODES} | {'tls': ['--mode', 'stream', '--tls']}
+
+
 def python_echo(programs, loop, mode):
-    return programs.python('echo_uvloop.py', '--loop', loop, '--mode', mode)
+    return programs.python('echo_uvloop.py', '--loop', loop, *OPTIONS[mode])
 
 
 def contenders(programs, mode):
     """{name: command} of servers; those of libuv, epoll and Go are the same for each mode."""
-    found = {'aioc': [*programs.built('echo_server'), '--mode', mode],
+    found = {'aioc': [*programs.built('echo_server'), *OPTIONS[mode]],
              'asyncio': python_echo(programs, 'asyncio', mode)}
     if programs.has('uvloop'):
         found['uvloop'] = python_echo(programs, 'uvloop', mode)
@@ -48,7 +54,8 @@ class Echo(Suite):
         with server(command, str(port)) as process:
             found = dict(rows(on_last_core(
                 [*self.programs.built('echo_load'), '--pid', process.pid, '--size', size,
-                 '--connections', connections, '--seconds', self.settings.seconds, port])))
+                 '--connections', connections, '--seconds', self.settings.seconds,
+                 *(['--tls'] if modes == ['tls'] else []), port])))
         for mode in modes:
             label = f'echo_{mode} {size} x {connections}'
             yield 'echo_cpu', label, found['cpu_ns'][0]
@@ -69,7 +76,7 @@ class Echo(Suite):
         for (size, connections), modes in self.loads().items():
             what = (size, connections)
             everybody = connections <= 1000
-            for mode in modes:
+            for mode in [*modes, *(['tls'] if what in TLS_LOADS else [])]:
                 found = contenders(self.programs, mode)
                 calls = {name: partial(self.measure, command, [mode], what)
                          for name, command in found.items() if everybody or name == 'aioc'}

@@ -40,7 +40,7 @@ EXPAND_ONLY_PREDEF = YES
 PREDEFINED = __GNUC__ AIO_API= AIO_MUST_CHECK= "AIO_PRINTF(a,b)=" AIO_BEGIN_DECLS= \\
     AIO_END_DECLS= "AIO_DEFINE_AUTO(t)=" "AIO_AUTO(t)="
 EXCLUDE_SYMBOLS = *_H AIO_API AIO_MUST_CHECK AIO_PRINTF AIO_BEGIN_DECLS AIO_END_DECLS \\
-    AIO_DEFINE_AUTO
+    AIO_DEFINE_AUTO AIO_SITE AIO_VALUE AIO_SET AIO_SIZED AIO_SIZED_WITH
 '''
 
 AREAS = [  # of the porting table, in the order of its pages: area, title
@@ -120,6 +120,31 @@ def write_tables(folder):
     (folder / 'names.md').write_text(NAMES.format(*counts, contents=contents), encoding='utf-8')
 
 
+PARTS = [  # optional ones, whose entries say whose counterpart they are: headers, title
+    (['http_client'], "aiohttp's client"), (['http_server', 'web', 'web_model'], 'FastAPI and uvicorn'),
+    (['redis'], 'aioredis'), (['mysql'], 'aiomysql'),
+]
+ENTRY = re.compile(r'/\*\*((?:(?!\*/).)*)\*/\s*(?:AIO_API|static inline)\s[^;{]*?\b(aio_\w+)\(', re.S)
+
+
+def write_part_tables(folder):
+    """For each part the names of the Python library that its functions stand for."""
+    pages = []
+    for headers, title in PARTS:
+        text = [f'# {title}', '', '| Python | aioc |', '| --- | --- |']
+        for header in headers:
+            source = (ROOT / 'include' / 'aio' / f'{header}.h').read_text(encoding='utf-8')
+            for entry, name in ENTRY.findall(source):
+                entry = ' '.join(re.sub(r'\n *\*', '\n', entry).split())
+                python = re.search(r'asyncio: (?:none; )?(.+?)\.? Since:', entry)
+                if python and python.group(1) != 'none':
+                    text.append(f'| {cell(python.group(1))} | {{c:func}}`{name}` |')
+        pages.append(f'table-part-{headers[0]}')
+        (folder / f'{pages[-1]}.md').write_text('\n'.join([*text, '']), encoding='utf-8')
+    with open(folder / 'libraries.md', 'a', encoding='utf-8') as page:
+        page.write('\n## All their names\n\n```{toctree}\n:maxdepth: 1\n' + '\n'.join(pages) + '\n```\n')
+
+
 def write_missing_references(folder):
     """Every public header is in the reference, were it on a page without words."""
     shown = ''.join(path.read_text(encoding='utf-8') for path in folder.glob('*.md'))
@@ -167,6 +192,7 @@ def main():
     source = out / 'pages'
     copy_pages(source)
     write_tables(source / 'porting')
+    write_part_tables(source / 'porting')
     write_missing_references(source / 'reference')
     subprocess.run(['sphinx-build', '-W', '--keep-going', '-q', '-b', 'html',
                     '-d', out / 'doctrees', source, out / 'html'], check=True)

@@ -55,15 +55,6 @@ inline void check(int code)
         throw error(code);
 }
 
-/* Options or statistics, all zero but for their size: C++17 does not know the AIO_..._INIT of C. */
-template <class T> T sized()
-{
-    T structure = T();
-
-    structure.size = sizeof(structure);
-    return structure;
-}
-
 /* What C calls, for any function object: the one place where exceptions become codes. */
 template <class F> int call(void *arg, void **) noexcept
 {
@@ -111,7 +102,7 @@ class task
 /* Begin a task, which owns the function. */
 template <class F> task spawn(F function)
 {
-    auto options = sized<aio_task_options>();
+    aio_task_options options = AIO_TASK_OPTIONS_INIT;
 
     options.arg_destroy = destroy<F>; // also if there will be no task
     return task(aio_create_task_at(aio_site_make("lambda", __FILE__, __LINE__), call<F>,
@@ -121,7 +112,7 @@ template <class F> task spawn(F function)
 /* Run a function in a thread; it outlives a caller that is cancelled. */
 template <class F> void to_thread(F function)
 {
-    auto options = sized<aio_job_options>();
+    aio_job_options options = AIO_JOB_OPTIONS_INIT;
 
     options.arg_destroy = destroy<F>;
     check(aio_to_thread_with(call<F>, new F(std::move(function)), &options, nullptr));

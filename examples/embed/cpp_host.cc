@@ -34,7 +34,7 @@ void answer(const std::string &line)
 
 void report_turns()
 {
-    auto statistics = aioc::sized<aio_loop_statistics>();
+    aio_loop_statistics statistics = AIO_LOOP_STATISTICS_INIT;
 
     aioc::check(aio_loop_get_statistics(nullptr, &statistics));
     std::cerr << statistics.iterations << " turns\n";

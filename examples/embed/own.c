@@ -47,7 +47,7 @@ static int wait_for_answers(void)
 
 static int async_main(void *arg, void **ret_result)
 {
-    aio_loop_statistics statistics = {.size = sizeof(statistics)};
+    aio_loop_statistics statistics = AIO_LOOP_STATISTICS_INIT;
     AIO_AUTO(aio_event) ended = aio_event_new();
     struct input input = {.guest = {.loop = aio_get_running_loop()}, .ended = ended};
     int err = aio_loop_add_reader(input.guest.loop, STDIN_FILENO, input_is_ready, &input);

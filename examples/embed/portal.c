@@ -51,7 +51,7 @@ static int get_statistics(void *arg, void **ret_result)
 
 int main(void)
 {
-    aio_loop_statistics statistics = {.size = sizeof(statistics)};
+    aio_loop_statistics statistics = AIO_LOOP_STATISTICS_INIT;
     aio_portal *portal = aio_portal_new(NULL);
     pthread_t threads[THREADS];
     int started = 0;

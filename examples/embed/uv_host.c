@@ -65,7 +65,7 @@ static int start_host(struct host *host)
 static int run_host(struct host *host)
 {
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
-    aio_loop_statistics statistics = {.size = sizeof(statistics)};
+    aio_loop_statistics statistics = AIO_LOOP_STATISTICS_INIT;
     int err;
 
     options.uv = &host->loop;

@@ -46,7 +46,7 @@ static void print_lag(const aio_loop_statistics *statistics)
 
 static int print_statistics(void)
 {
-    aio_loop_statistics statistics = {.size = sizeof(statistics)};
+    aio_loop_statistics statistics = AIO_LOOP_STATISTICS_INIT;
     int err = aio_loop_get_statistics(NULL, &statistics);
 
     if (err < 0)

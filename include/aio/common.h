@@ -65,6 +65,35 @@ static inline void *aio_constant(const void *value)
     return (void *)(uintptr_t)value;
 }
 
+/*
+ * What the AIO_..._INIT of structs with a size expand to: all is zero but the size and what is
+ * set. In C that is an initializer, with designators. C++ has none before C++20, and warns of
+ * members that are left out: there it is a value, of an object that sets them while it is made.
+ *
+ *     #define AIO_SERVER_OPTIONS_INIT AIO_SIZED_WITH(aio_server_options, AIO_SET(port, -1))
+ */
+#ifdef __cplusplus
+#define AIO_VALUE(type, ...)                                                                       \
+    ([]() -> type {                                                                                \
+        struct type##_made : type {                                                                \
+            type##_made() : type()                                                                 \
+            {                                                                                      \
+                __VA_ARGS__                                                                        \
+            }                                                                                      \
+        };                                                                                         \
+        return type##_made();                                                                      \
+    }())
+#define AIO_SET(member, value) this->member = value;
+#else
+#define AIO_VALUE(type, ...)                                                                       \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define AIO_SET(member, value) .member = value,
+#endif
+#define AIO_SIZED(type)                AIO_VALUE(type, AIO_SET(size, sizeof(type)))
+#define AIO_SIZED_WITH(type, settings) AIO_VALUE(type, AIO_SET(size, sizeof(type)) settings)
+
 /** A time that never comes: no timeout, no deadline. */
 #define AIO_FOREVER (__builtin_inf())
 

@@ -41,10 +41,9 @@ typedef struct aio_connect_options {
 
 /** The defaults. */
 #define AIO_CONNECT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        .size = sizeof(aio_connect_options), .port = -1, .sock = -1, .local_port = -1,             \
-        .happy_eyeballs_delay = AIO_FOREVER, .interleave = -1                                      \
-    }
+    AIO_SIZED_WITH(aio_connect_options,                                                            \
+                   AIO_SET(port, -1) AIO_SET(sock, -1) AIO_SET(local_port, -1)                     \
+                       AIO_SET(happy_eyeballs_delay, AIO_FOREVER) AIO_SET(interleave, -1))
 
 /**
  * Connect by TCP: try the addresses of a host in order until one takes the connection, then
@@ -92,10 +91,7 @@ typedef struct aio_unix_connect_options {
 } aio_unix_connect_options;
 
 /** The defaults. */
-#define AIO_UNIX_CONNECT_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_unix_connect_options), .sock = -1                                       \
-    }
+#define AIO_UNIX_CONNECT_OPTIONS_INIT AIO_SIZED_WITH(aio_unix_connect_options, AIO_SET(sock, -1))
 
 /**
  * Connect to a unix socket. While the server's backlog is full, it is tried again and again.
@@ -130,10 +126,7 @@ typedef struct aio_accepted_options {
 } aio_accepted_options;
 
 /** The defaults. */
-#define AIO_ACCEPTED_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        .size = sizeof(aio_accepted_options), .sock = -1                                           \
-    }
+#define AIO_ACCEPTED_OPTIONS_INIT AIO_SIZED_WITH(aio_accepted_options, AIO_SET(sock, -1))
 
 /** The same with options, which are borrowed. asyncio: loop.connect_accepted_socket(ssl=)
  *  Since: 0.1 */

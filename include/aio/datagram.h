@@ -30,9 +30,8 @@ typedef struct aio_datagram_options {
 
 /** The defaults. */
 #define AIO_DATAGRAM_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        .size = sizeof(aio_datagram_options), .local_port = -1, .remote_port = -1, .sock = -1      \
-    }
+    AIO_SIZED_WITH(aio_datagram_options,                                                           \
+                   AIO_SET(local_port, -1) AIO_SET(remote_port, -1) AIO_SET(sock, -1))
 
 /**
  * Make an endpoint of datagrams: a transport, whose aio_transport_sendto() sends, and a protocol,

@@ -101,10 +101,7 @@ typedef struct aio_dns_options {
 } aio_dns_options;
 
 /** The defaults. */
-#define AIO_DNS_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_dns_options)                                                            \
-    }
+#define AIO_DNS_OPTIONS_INIT AIO_SIZED(aio_dns_options)
 
 /**
  * Set how a loop resolves names from now on. Lookups that are under way end as they began.

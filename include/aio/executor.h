@@ -47,10 +47,7 @@ typedef struct aio_job_options {
 } aio_job_options;
 
 /** The defaults. */
-#define AIO_JOB_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_job_options)                                                            \
-    }
+#define AIO_JOB_OPTIONS_INIT AIO_SIZED(aio_job_options)
 
 /** @name From a loop @{ */
 
@@ -180,10 +177,7 @@ typedef struct aio_executor_stats {
 } aio_executor_stats;
 
 /** To begin with. */
-#define AIO_EXECUTOR_STATS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(aio_executor_stats)                                                         \
-    }
+#define AIO_EXECUTOR_STATS_INIT AIO_SIZED(aio_executor_stats)
 
 /** Ask an executor. 0, AIO_EVALUE for a wrong size, AIO_ENOTIMPLEMENTED if it does not count, or
  *  the failure behind a NULL. Thread: any.   asyncio: none   Since: 0.1 */

@@ -31,10 +31,7 @@ typedef struct aio_map_options {
 } aio_map_options;
 
 /** The defaults. */
-#define AIO_MAP_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_map_options), .timeout = AIO_FOREVER                                    \
-    }
+#define AIO_MAP_OPTIONS_INIT AIO_SIZED_WITH(aio_map_options, AIO_SET(timeout, AIO_FOREVER))
 
 /** The results of a map, in the order of the arguments. They belong to one thread. */
 typedef struct aio_executor_results aio_executor_results;

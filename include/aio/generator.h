@@ -61,10 +61,7 @@ typedef struct aio_generator_options {
 } aio_generator_options;
 
 /** The defaults. */
-#define AIO_GENERATOR_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        .size = sizeof(aio_generator_options)                                                      \
-    }
+#define AIO_GENERATOR_OPTIONS_INIT AIO_SIZED(aio_generator_options)
 
 /** How deep generators may call each other, the first caller counted: one more level is
  *  AIO_ERECURSION. As Python's own limit. */

@@ -39,9 +39,7 @@ typedef struct aio_call_graph_options {
 
 /** The defaults. */
 #define AIO_CALL_GRAPH_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        .size = sizeof(aio_call_graph_options), .depth = 1, .limit = AIO_ALL_FRAMES                \
-    }
+    AIO_SIZED_WITH(aio_call_graph_options, AIO_SET(depth, 1) AIO_SET(limit, AIO_ALL_FRAMES))
 
 /**
  * Find out who waits for a future, who waits for those, and so on, and where all of them are.

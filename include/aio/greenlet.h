@@ -51,10 +51,7 @@ typedef struct aio_greenlet_options {
 } aio_greenlet_options;
 
 /** The defaults. */
-#define AIO_GREENLET_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        .size = sizeof(aio_greenlet_options)                                                       \
-    }
+#define AIO_GREENLET_OPTIONS_INIT AIO_SIZED(aio_greenlet_options)
 
 /**
  * Make a greenlet. It runs from the first switch to it on, in a context (context.h) of its own

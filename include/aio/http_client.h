@@ -37,6 +37,8 @@ struct json_t;
  *  server went away, ...), those of names (AIO_EAI_..., dns.h), AIO_ETIMEDOUT, AIO_ESSL,
  *  AIO_ESSLCERT and AIO_ECANCELLED. */
 enum {
+    AIO_HTTP_ECLIENT = -10219,   /**< the class of those that follow, for aio_error_is():
+                                         aiohttp.ClientError */
     AIO_HTTP_ESTATUS = -10220,   /**< a status of 400 or more: aiohttp.ClientResponseError */
     AIO_HTTP_EREDIRECT = -10221, /**< too many redirects, or one that cannot be followed:
                                          aiohttp.TooManyRedirects */
@@ -111,10 +113,7 @@ typedef struct aio_http_session_options {
 } aio_http_session_options;
 
 /** The defaults. */
-#define AIO_HTTP_SESSION_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_http_session_options)                                                   \
-    }
+#define AIO_HTTP_SESSION_OPTIONS_INIT AIO_SIZED(aio_http_session_options)
 
 /**
  * Make a session for the running loop, else for this thread's current one.
@@ -154,6 +153,9 @@ typedef struct aio_http_session_stats {
     uint64_t requests;  /**< sent, redirects too */
     uint64_t opened;    /**< sockets, from the beginning */
 } aio_http_session_stats;
+
+/** To begin with. */
+#define AIO_HTTP_SESSION_STATS_INIT AIO_SIZED(aio_http_session_stats)
 
 /** Ask. 0, AIO_EVALUE for a wrong size, or the failure behind a NULL.
  *  Suspends: no.   asyncio: none   Since: 0.1 */
@@ -215,6 +217,19 @@ AIO_API int aio_http_form_add(aio_http_form *form, const char *name, const char 
  */
 AIO_API int aio_http_form_add_file(aio_http_form *form, const char *name, const char *filename,
                                    const char *content_type, aio_buffer data);
+/**
+ * Add a file of the disk, which is read piece by piece, in threads, while it is sent. The request fails
+ * with the system's code if it cannot be read, with AIO_EEOF if it has become shorter meanwhile.
+ *
+ * @param name          Copied.
+ * @param path          Copied.
+ * @param filename      Copied; NULL: the path's last part.
+ * @param content_type  Copied; NULL: application/octet-stream.
+ * @return 0, AIO_EVALUE, AIO_ENOMEM.
+ * Suspends: no.   asyncio: FormData.add_field(name, open(path, 'rb'))   Since: 0.1
+ */
+AIO_API int aio_http_form_add_path(aio_http_form *form, const char *name, const char *path,
+                                   const char *filename, const char *content_type);
 /** @} */
 
 /** @name Requests @{ */
@@ -255,10 +270,7 @@ typedef struct aio_http_request_options {
 } aio_http_request_options;
 
 /** The defaults. */
-#define AIO_HTTP_REQUEST_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_http_request_options)                                                   \
-    }
+#define AIO_HTTP_REQUEST_OPTIONS_INIT AIO_SIZED(aio_http_request_options)
 
 /**
  * Send a request and wait for the head of the response. Redirects are followed: 303, and 301 and
@@ -355,6 +367,15 @@ AIO_API const char *aio_http_response_header(const aio_http_response *response, 
 /** All headers in order.   asyncio: ClientResponse.headers.items()   Since: 0.1 */
 AIO_API const aio_http_field *aio_http_response_headers(const aio_http_response *response,
                                                         size_t *ret_count);
+/**
+ * The value of a cookie that this response sets, whether the session keeps it or not.
+ *
+ * @param[out] ret_value  Returned: aio_free() it. Written on success only.
+ * @return 0, AIO_EKEY if it sets none of that name, AIO_EVALUE, AIO_ENOMEM.
+ * Suspends: no.   asyncio: ClientResponse.cookies                Since: 0.1
+ */
+AIO_API int aio_http_response_cookie(const aio_http_response *response, const char *name,
+                                     char **ret_value);
 /** "text/html", in lower case, without parameters; "application/octet-stream" if there is none.
  *  asyncio: ClientResponse.content_type   Since: 0.1 */
 AIO_API const char *aio_http_response_content_type(const aio_http_response *response);
@@ -411,7 +432,8 @@ AIO_API int aio_http_response_text_as(aio_http_response *response, const char *c
  *
  * @param[out] ret_json  Jansson's; returned: json_decref() it. Written on success only.
  * @return As aio_http_response_text(), or AIO_HTTP_ECONTENTTYPE for a body whose content type is
- *         not application/json or ends in +json, AIO_EVALUE for what is no JSON,
+ *         not application/json or ends in +json, AIO_EVALUE for what is no JSON, or is nested deeper
+ *         than 64,
  *         AIO_ENOTIMPLEMENTED if the library was built without jansson.
  * Suspends, cancellation point: as aio_http_response_read().
  * asyncio: ClientResponse.json()                                 Since: 0.1
@@ -442,6 +464,17 @@ AIO_API int aio_http_response_read_some(aio_http_response *response, void *data,
  * asyncio: ClientResponse.content.iter_any()                     Since: 0.1
  */
 AIO_API aio_iterator *aio_http_response_iter_chunks(aio_http_response *response);
+
+/**
+ * The body line by line, as it comes: an iterator for aio_anext(), borrowed from the response. Its items
+ * are `const aio_buffer *`, with the "\n" at the end, which the last may not have; borrowed until the
+ * next is asked for, with a zero byte behind them that does not count.
+ *
+ * @return NULL for NULL. Its aio_anext() gives as aio_http_response_read_some() does; AIO_ESTOP at the
+ *         end; AIO_HTTP_ETOOLARGE for a line of more bytes than the session's buffer_size.
+ * asyncio: async for line in ClientResponse.content              Since: 0.1
+ */
+AIO_API aio_iterator *aio_http_response_iter_lines(aio_http_response *response);
 /** @} */
 
 AIO_END_DECLS

@@ -96,10 +96,7 @@ typedef struct aio_http_server_options {
 } aio_http_server_options;
 
 /** The defaults. */
-#define AIO_HTTP_SERVER_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        .size = sizeof(aio_http_server_options), .sock = -1                                        \
-    }
+#define AIO_HTTP_SERVER_OPTIONS_INIT AIO_SIZED_WITH(aio_http_server_options, AIO_SET(sock, -1))
 
 /**
  * Start a server on the running loop.
@@ -150,10 +147,7 @@ typedef struct aio_http_server_stats {
 } aio_http_server_stats;
 
 /** To begin with. */
-#define AIO_HTTP_SERVER_STATS_INIT                                                                 \
-    {                                                                                              \
-        .size = sizeof(aio_http_server_stats)                                                      \
-    }
+#define AIO_HTTP_SERVER_STATS_INIT AIO_SIZED(aio_http_server_stats)
 
 /** Ask. 0, AIO_EVALUE for NULL or a wrong size.   Since: 0.1 */
 AIO_API int aio_http_server_get_stats(const aio_http_server *server,
@@ -240,6 +234,22 @@ AIO_API int aio_http_add_header(aio_http_request *request, const char *name, con
  */
 AIO_API int aio_http_respond(aio_http_request *request, int status, const char *content_type,
                              const void *body, size_t size);
+
+/** What is to be done once a request is answered; a coroutine. */
+typedef int (*aio_http_after_fn)(void *arg);
+
+/**
+ * Have something done behind the answer: in the handler's task, one after the other in the order asked
+ * for, when the answer was given to the connection. A client that goes away does not end it; the
+ * server's stop waits for it, and cancels it as it does handlers. Nothing of it is done if the
+ * handler fails. What fails is told to the loop's exception handler, and the rest is not done.
+ *
+ * @param arg  Borrowed until it is done. aio_http_request_alloc() gives memory that lives as long.
+ * @return 0, AIO_EVALUE, AIO_ENOMEM.
+ * Thread: the handler's, whatever it is.
+ * asyncio: none; starlette.background.BackgroundTasks.add_task()  Since: 0.1
+ */
+AIO_API int aio_http_after(aio_http_request *request, aio_http_after_fn fn, void *arg);
 
 /** The status prepared or begun; 0: none yet. For what looks at answers.   Since: 0.1 */
 AIO_API int aio_http_response_status(const aio_http_request *request);

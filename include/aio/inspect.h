@@ -82,6 +82,9 @@ typedef struct aio_loop_statistics {
     double lag_longest; /**< seconds */
 } aio_loop_statistics;
 
+/** To begin with. */
+#define AIO_LOOP_STATISTICS_INIT AIO_SIZED(aio_loop_statistics)
+
 /**
  * Get them.
  *

@@ -45,10 +45,7 @@ typedef struct aio_loop_options {
 } aio_loop_options;
 
 /** The defaults. */
-#define AIO_LOOP_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(aio_loop_options)                                                           \
-    }
+#define AIO_LOOP_OPTIONS_INIT AIO_SIZED(aio_loop_options)
 
 /** @name Life @{ */
 

@@ -114,10 +114,13 @@ AIO_API aio_mysql_value aio_mysql_bytes(const void *bytes, size_t size);
 /** A date, time, or both: @p type is AIO_MYSQL_DATE, _TIME or _DATETIME. */
 AIO_API aio_mysql_value aio_mysql_moment(aio_mysql_type type, aio_mysql_time time);
 
-/** The two arguments that statements take their values by. For C; C++ has arrays of its own. */
+/** The two arguments that statements take their values by. In C alone: C++ has no array that lives
+ *  as long as the statement it is made in. */
+#ifndef __cplusplus
 #define AIO_MYSQL_ARGS(...)                                                                        \
     ((const aio_mysql_value[]){__VA_ARGS__}),                                                      \
         (sizeof((const aio_mysql_value[]){__VA_ARGS__}) / sizeof(aio_mysql_value))
+#endif
 
 /** A row. */
 typedef struct aio_mysql_row {
@@ -185,10 +188,7 @@ typedef struct aio_mysql_options {
 } aio_mysql_options;
 
 /** The defaults. */
-#define AIO_MYSQL_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        .size = sizeof(aio_mysql_options)                                                          \
-    }
+#define AIO_MYSQL_OPTIONS_INIT AIO_SIZED(aio_mysql_options)
 
 /**
  * Connect and log in.
@@ -338,10 +338,13 @@ AIO_API int aio_mysql_cursor_close(aio_mysql_cursor *cursor);
 AIO_API int aio_mysql_execute(aio_mysql_cursor *cursor, const char *sql,
                               const aio_mysql_value *values, size_t count);
 /**
- * Execute a statement for each of some rows of values.
+ * Execute a statement for each of some rows of values. INSERT or REPLACE ... VALUES (%s, ...), with one
+ * row of placeholders alone, is executed for many rows at once, by statements of up to 1024000 bytes:
+ * the server takes all rows of one or none.
  *
  * @param values  @p rows times @p count of them, one row behind the other.
- * @return As aio_mysql_execute(): at the first that fails. The cursor's row count is that of all.
+ * @return As aio_mysql_execute(): at the first that fails. The cursor's row count is that of all; what
+ *         AUTO_INCREMENT gave is of the first row of the last statement.
  * asyncio: none; aiomysql's Cursor.executemany()                 Since: 0.1
  */
 AIO_API int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql,

@@ -49,10 +49,7 @@ typedef struct aio_pool_options {
 } aio_pool_options;
 
 /** The defaults. */
-#define AIO_POOL_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(aio_pool_options)                                                           \
-    }
+#define AIO_POOL_OPTIONS_INIT AIO_SIZED(aio_pool_options)
 
 /**
  * Make a pool. Nothing is opened yet.
@@ -132,10 +129,7 @@ typedef struct aio_pool_stats {
 } aio_pool_stats;
 
 /** To begin with. */
-#define AIO_POOL_STATS_INIT                                                                        \
-    {                                                                                              \
-        .size = sizeof(aio_pool_stats)                                                             \
-    }
+#define AIO_POOL_STATS_INIT AIO_SIZED(aio_pool_stats)
 
 /** Ask a pool. 0, or AIO_EVALUE for a wrong size. Suspends: no.   Since: 0.1 */
 AIO_API int aio_pool_get_stats(const aio_pool *pool, aio_pool_stats *ret_stats);

@@ -64,10 +64,7 @@ typedef struct aio_process_pool_options {
 } aio_process_pool_options;
 
 /** The defaults. */
-#define AIO_PROCESS_POOL_OPTIONS_INIT                                                              \
-    {                                                                                              \
-        .size = sizeof(aio_process_pool_options)                                                   \
-    }
+#define AIO_PROCESS_POOL_OPTIONS_INIT AIO_SIZED(aio_process_pool_options)
 
 /**
  * Make a process pool. Workers start when jobs come and none is idle, and stay until it is shut

@@ -150,10 +150,7 @@ typedef struct aio_redis_options {
 } aio_redis_options;
 
 /** The defaults. */
-#define AIO_REDIS_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        .size = sizeof(aio_redis_options)                                                          \
-    }
+#define AIO_REDIS_OPTIONS_INIT AIO_SIZED(aio_redis_options)
 
 /**
  * Connect: TCP or unix socket, TLS, then AUTH, SELECT and CLIENT SETNAME as the options want.

@@ -28,10 +28,7 @@ typedef struct aio_runner_options {
 } aio_runner_options;
 
 /** The defaults. */
-#define AIO_RUNNER_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(aio_runner_options)                                                         \
-    }
+#define AIO_RUNNER_OPTIONS_INIT AIO_SIZED(aio_runner_options)
 
 /**
  * Run a coroutine as the main task of a new loop, then cancel what is left, shut the

@@ -20,10 +20,7 @@ typedef struct aio_sendfile_options {
 } aio_sendfile_options;
 
 /** The defaults. */
-#define AIO_SENDFILE_OPTIONS_INIT                                                                  \
-    {                                                                                              \
-        .size = sizeof(aio_sendfile_options)                                                       \
-    }
+#define AIO_SENDFILE_OPTIONS_INIT AIO_SIZED(aio_sendfile_options)
 
 /**
  * Send a file over a transport: what it has buffered first, then the file. Meanwhile the

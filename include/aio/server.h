@@ -40,10 +40,8 @@ typedef struct aio_server_options {
 
 /** The defaults. */
 #define AIO_SERVER_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        .size = sizeof(aio_server_options), .port = -1, .sock = -1, .reuse_address = true,         \
-        .start_serving = true                                                                      \
-    }
+    AIO_SIZED_WITH(aio_server_options, AIO_SET(port, -1) AIO_SET(sock, -1) AIO_SET(                \
+                                           reuse_address, true) AIO_SET(start_serving, true))
 
 /**
  * Make a server for internet sockets, or for a bound socket of any family: one listening socket
@@ -90,10 +88,8 @@ typedef struct aio_unix_server_options {
 
 /** The defaults. */
 #define AIO_UNIX_SERVER_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        .size = sizeof(aio_unix_server_options), .sock = -1, .start_serving = true,                \
-        .cleanup_socket = true                                                                     \
-    }
+    AIO_SIZED_WITH(aio_unix_server_options,                                                        \
+                   AIO_SET(sock, -1) AIO_SET(start_serving, true) AIO_SET(cleanup_socket, true))
 
 /**
  * Make a server for a unix socket. A socket file that is in the way is removed first.

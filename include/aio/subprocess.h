@@ -62,10 +62,7 @@ typedef struct aio_subprocess_options {
 } aio_subprocess_options;
 
 /** The defaults. */
-#define AIO_SUBPROCESS_OPTIONS_INIT                                                                \
-    {                                                                                              \
-        .size = sizeof(aio_subprocess_options)                                                     \
-    }
+#define AIO_SUBPROCESS_OPTIONS_INIT AIO_SIZED(aio_subprocess_options)
 
 /**
  * What a wait status means: the exit code, or minus the signal's number; any other status as it

@@ -47,10 +47,7 @@ typedef struct aio_task_options {
 } aio_task_options;
 
 /** The defaults. */
-#define AIO_TASK_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        .size = sizeof(aio_task_options)                                                           \
-    }
+#define AIO_TASK_OPTIONS_INIT AIO_SIZED(aio_task_options)
 
 /** Where a task was made, and the coroutine's name: filled in by the macros below. */
 typedef struct aio_site {

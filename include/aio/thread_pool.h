@@ -33,10 +33,7 @@ typedef struct aio_thread_pool_options {
 } aio_thread_pool_options;
 
 /** The defaults. */
-#define AIO_THREAD_POOL_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        .size = sizeof(aio_thread_pool_options)                                                    \
-    }
+#define AIO_THREAD_POOL_OPTIONS_INIT AIO_SIZED(aio_thread_pool_options)
 
 /**
  * Make a thread pool. Threads start when jobs come and none is idle, and stay until it is shut

@@ -202,10 +202,7 @@ typedef struct aio_tls_options {
 } aio_tls_options;
 
 /** The defaults. */
-#define AIO_TLS_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_tls_options)                                                            \
-    }
+#define AIO_TLS_OPTIONS_INIT AIO_SIZED(aio_tls_options)
 
 /**
  * Turn a connection into TLS and wait for the handshake. The side is the context's.

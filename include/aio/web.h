@@ -55,7 +55,10 @@ typedef enum aio_web_kind {
 /**
  * Add a route.
  *
- * @param method  "GET", ...; that of HEAD is GET's unless there is one.
+ * A path that no route has, but for a slash at its end, is answered with a redirect, 307, as FastAPI
+ * does.
+ *
+ * @param method  "GET", ...; a route of GET does not answer HEAD, as FastAPI's do not.
  * @param path    Copied: "/items/{id:int}". A parameter is a whole segment: {name} or {name:str} is
  *                any text but "", {name:int} and {name:float} are numbers, whatever else is
  *                sent gets 422, and {name:path} at the end takes all that is left. Where a fixed
@@ -87,11 +90,39 @@ static inline int aio_web_put(aio_web *app, const char *path, aio_http_handler_f
     return aio_web_route(app, "PUT", path, AIO_WEB_COROUTINE, handler, arg);
 }
 /** Likewise. Since: 0.1 */
+static inline int aio_web_patch(aio_web *app, const char *path, aio_http_handler_fn handler,
+                                void *arg)
+{
+    return aio_web_route(app, "PATCH", path, AIO_WEB_COROUTINE, handler, arg);
+}
+/** Likewise. Since: 0.1 */
 static inline int aio_web_delete(aio_web *app, const char *path, aio_http_handler_fn handler,
                                  void *arg)
 {
     return aio_web_route(app, "DELETE", path, AIO_WEB_COROUTINE, handler, arg);
 }
+
+/**
+ * Add the routes of another application, as they are now, behind a prefix, and what it does at start and
+ * end. Its middleware is not added. The other is kept; a circle of them is never freed.
+ *
+ * @param prefix  "/users", which may have parameters of its own; "": none.
+ * @return 0, AIO_EVALUE, AIO_EKEY if there is such a route, AIO_ENOMEM: part of it may be added then.
+ * asyncio: none; fastapi.FastAPI.include_router()                Since: 0.1
+ */
+AIO_API int aio_web_include(aio_web *app, const char *prefix, aio_web *other);
+
+/**
+ * Serve the files of a folder and those below it, by aio_web_file(), for GET and HEAD. A path that ends
+ * in a slash is its index.html. What is outside of it is not found, links that lead there as well.
+ *
+ * @param prefix  Where, "/static": a path as of aio_web_route(). "": at the top, where all other
+ *                routes go before it.
+ * @param folder  Copied; has to be there now.
+ * @return 0, -ENOENT, -ENOTDIR, ..., and what aio_web_route() gives.
+ * asyncio: none; fastapi.staticfiles.StaticFiles(html=True)      Since: 0.1
+ */
+AIO_API int aio_web_static(aio_web *app, const char *prefix, const char *folder);
 
 /** What is left to do for a request; valid during the middleware's call. */
 typedef struct aio_web_next aio_web_next;
@@ -141,9 +172,7 @@ typedef struct aio_web_options {
 
 /** The defaults. */
 #define AIO_WEB_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        .size = sizeof(aio_web_options), .http = AIO_HTTP_SERVER_OPTIONS_INIT                      \
-    }
+    AIO_SIZED_WITH(aio_web_options, AIO_SET(http, AIO_HTTP_SERVER_OPTIONS_INIT))
 
 /**
  * Serve until the task is cancelled, or SIGINT or SIGTERM arrives: what is to be done at the start,
@@ -184,13 +213,40 @@ AIO_API const char *aio_web_query(aio_http_request *request, const char *name);
 AIO_API const char *aio_web_cookie(aio_http_request *request, const char *name);
 
 /**
- * A value of a form in the body, decoded, the last of several.
+ * A value of a form in the body, decoded, the last of several: of application/x-www-form-urlencoded, or
+ * of multipart/form-data, where files are not among them.
  *
  * @param[out] ret_value  NULL: it is not there, or the body is no such form.
- * @return 0, AIO_ENOMEM, and what aio_http_request_body() gives.
- * Suspends: until the body has come.   Cancellation point: then.   Since: 0.1
+ * @return 0, AIO_ENOMEM, and what aio_http_request_body() gives; AIO_HTTP_EABORT: 400 is prepared, for
+ *         a form of several parts that is none, or has more than 1000.
+ * Suspends: until the body has come.   Cancellation point: then.
+ * asyncio: none; fastapi.Form()                                  Since: 0.1
  */
 AIO_API int aio_web_form(aio_http_request *request, const char *name, const char **ret_value);
+
+/** A file of a form. All is as the client says: a filename is not to be used as one. */
+typedef struct aio_web_upload {
+    const char *name;         /**< of the form's field */
+    const char *filename;     /**< "" if none was chosen */
+    const char *content_type; /**< "application/octet-stream" if the client does not say */
+    const void *data;
+    size_t size;
+} aio_web_upload;
+
+/**
+ * The file of a field, of a form of multipart/form-data in the body; the last of several.
+ *
+ * @param[out] ret_upload  NULL: it is not there. Else it lives as long as the request.
+ * @return As aio_web_form().
+ * Suspends, cancellation point: as aio_web_form().
+ * asyncio: none; fastapi.UploadFile                              Since: 0.1
+ */
+AIO_API int aio_web_upload_of(aio_http_request *request, const char *name,
+                              const aio_web_upload **ret_upload);
+/** All files of the form, in the order they were sent; otherwise as aio_web_upload_of().
+ *  asyncio: none; list[fastapi.UploadFile]   Since: 0.1 */
+AIO_API int aio_web_uploads(aio_http_request *request, const aio_web_upload **ret_all,
+                            size_t *ret_count);
 /** @} */
 
 /** @name Answers
@@ -216,7 +272,9 @@ AIO_API int aio_web_html(aio_http_request *request, int status, const char *text
 /** Send the client elsewhere. @param status  0: 307.   asyncio: none; RedirectResponse()   Since: 0.1 */
 AIO_API int aio_web_redirect(aio_http_request *request, int status, const char *url);
 /**
- * A file, read in a thread and sent piece by piece. What is no regular file gives 404.
+ * A file, read in a thread and sent piece by piece, with etag and last-modified: a client that has it
+ * gets 304, one that wants a part of it 206, or 416 for a part it does not have. Several parts at
+ * once are not served: that is answered with the whole. What is no regular file gives 404.
  *
  * @param content_type  NULL: by the name's ending.
  * @return 0, AIO_HTTP_EABORT, and what aio_http_write() gives.

@@ -52,10 +52,13 @@ typedef struct aio_web_field {
     size_t count_offset; /**< of a list */
     bool has_minimum;    /**< of numbers */
     bool has_maximum;
-    double minimum;    /**< the least allowed */
-    double maximum;    /**< the most allowed */
-    size_t min_length; /**< of strings, in characters; of lists, in items */
-    size_t max_length; /**< 0: no limit */
+    double minimum;         /**< the least allowed */
+    double maximum;         /**< the most allowed */
+    bool exclusive_minimum; /**< the minimum itself is not allowed */
+    bool exclusive_maximum;
+    size_t min_length;          /**< of strings, in characters; of lists, in items */
+    size_t max_length;          /**< 0: no limit */
+    const char *const *choices; /**< the only strings allowed, ended by NULL: an Enum */
 } aio_web_field;
 
 /** A struct. */
@@ -65,12 +68,19 @@ typedef struct aio_web_model {
     size_t field_count;
 } aio_web_model;
 
-/** The beginning of a member's declaration. */
+/** The beginning of a member's declaration. In C++ a whole one: what else is asked of a member, a
+ *  program sets in it, a list's count too. */
+#ifdef __cplusplus
+#define AIO_WEB_FIELD(struct_type, member, kind)                                                   \
+    AIO_VALUE(aio_web_field, AIO_SET(name, #member) AIO_SET(type, kind)                            \
+                                 AIO_SET(offset, offsetof(struct_type, member)))
+#else
 #define AIO_WEB_FIELD(struct_type, member, kind)                                                   \
     .name = #member, .type = (kind), .offset = offsetof(struct_type, member)
 /** A list's count. */
 #define AIO_WEB_COUNT(struct_type, member)                                                         \
     .list = true, .count_offset = offsetof(struct_type, member)
+#endif
 /** The declaration of a struct, of the array of its members'. */
 #define AIO_WEB_MODEL(struct_type, array)                                                          \
     {                                                                                              \
@@ -92,12 +102,43 @@ typedef struct aio_web_model {
 AIO_API int aio_web_body(aio_http_request *request, const aio_web_model *model, void *ret_value);
 
 /**
+ * Read the JSON body as it is, of whatever shape.
+ *
+ * @param[out] ret_json  Jansson's; returned: json_decref() it. Written on success only.
+ * @return As aio_web_body().
+ * Suspends, cancellation point: as aio_web_body().
+ * asyncio: none; starlette.requests.Request.json()               Since: 0.1
+ */
+AIO_API int aio_web_body_json(aio_http_request *request, struct json_t **ret_json);
+
+/**
  * Read the query into a struct: what its names say; a list takes all values of its name.
  *
  * @return 0, AIO_HTTP_EABORT, 422 being prepared, AIO_ENOMEM.
  * asyncio: none; parameters with types                           Since: 0.1
  */
 AIO_API int aio_web_params(aio_http_request *request, const aio_web_model *model, void *ret_value);
+
+/** Where a struct's values come from. */
+typedef enum aio_web_source {
+    AIO_WEB_FROM_QUERY,
+    AIO_WEB_FROM_PATH,    /**< the parameters of the route */
+    AIO_WEB_FROM_HEADERS, /**< of a member's name, with - for _ */
+    AIO_WEB_FROM_COOKIES,
+    AIO_WEB_FROM_FORM /**< in the body, of either kind, without its files; an empty text that has
+                           to be there counts as missing, as with FastAPI */
+} aio_web_source;
+
+/**
+ * Read a struct from elsewhere in a request, as aio_web_params() does from the query. What is wrong is
+ * told of one source at a time.
+ *
+ * @return As aio_web_params(); for a form also as aio_web_form().
+ * Suspends, cancellation point: for a form, as aio_web_form().
+ * asyncio: none; fastapi.Path(), Header(), Cookie(), Form()      Since: 0.1
+ */
+AIO_API int aio_web_read(aio_http_request *request, aio_web_source source,
+                         const aio_web_model *model, void *ret_value);
 
 /**
  * Answer with a struct as JSON.

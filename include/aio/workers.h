@@ -60,10 +60,7 @@ typedef struct aio_workers_options {
 } aio_workers_options;
 
 /** The defaults. */
-#define AIO_WORKERS_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        .size = sizeof(aio_workers_options), .port = -1                                            \
-    }
+#define AIO_WORKERS_OPTIONS_INIT AIO_SIZED_WITH(aio_workers_options, AIO_SET(port, -1))
 
 /**
  * Run a coroutine on several loops, each in a thread of its own, until all have ended.

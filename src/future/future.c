@@ -81,14 +81,14 @@ static void forget_notes(aio_future *fut)
         aio__awaited_forget(fut);
 }
 
-void aio__future_free(aio_future *fut)
+/* What few have: an error, a value to destroy, callbacks that nobody will call. false: whoever was
+ * told of the error has kept it. */
+static AIO__NOINLINE bool strip(aio_future *fut)
 {
-    const struct aio__future_ops *ops = fut->ops;
-
     if (AIO__UNLIKELY(fut->flags & AIO__FUTURE_REPORT)) {
         report_unretrieved(fut);
         if (fut->refs != 0)
-            return; /* the handler has kept it */
+            return false;
     }
     if (AIO__UNLIKELY(fut->last != NULL))
         free_callbacks(fut);
@@ -98,10 +98,30 @@ void aio__future_free(aio_future *fut)
         fut->type->destroy(fut->value);
     if (AIO__UNLIKELY(fut->flags & (AIO__FUTURE_TRACED | AIO__FUTURE_AWAITED)))
         forget_notes(fut);
-    if (ops->dispose != NULL)
-        ops->dispose(fut);
-    if (AIO__LIKELY(ops->size != 0)) /* else dispose has freed what the future is part of */
+    return true;
+}
+
+static AIO__NOINLINE void dispose(aio_future *fut)
+{
+    const struct aio__future_ops *ops = fut->ops;
+
+    ops->dispose(fut);
+    if (AIO__LIKELY(ops->size != 0)) /* else that has freed what the future is part of */
         aio__loop_free(fut->loop, fut, ops->size);
+}
+
+void aio__future_free(aio_future *fut)
+{
+    const int noted = AIO__FUTURE_REPORT | AIO__FUTURE_TRACED | AIO__FUTURE_AWAITED;
+    const bool is_bare = fut->state == AIO__FUTURE_FINISHED && !(fut->flags & noted) &&
+                         (fut->value == NULL || fut->type == NULL);
+
+    if (AIO__UNLIKELY(!is_bare) && !strip(fut))
+        return;
+    if (fut->ops->dispose != NULL)
+        dispose(fut);
+    else if (AIO__LIKELY(fut->ops->size != 0)) /* else it stands in a frame */
+        aio__loop_free(fut->loop, fut, fut->ops->size);
 }
 
 void aio_future_unref(aio_future *fut)

@@ -38,15 +38,11 @@ void aio_set_event_loop(aio_loop *loop)
     aio__thread()->event_loop = loop;
 }
 
-aio_loop *aio__loop_or_current(aio_loop *loop)
+aio_loop *aio__loop_set_here(void)
 {
-    struct aio__thread *thread = aio__thread();
+    aio_loop *loop = aio__thread()->event_loop;
 
-    if (loop != NULL)
-        return loop;
-    if (thread->running != NULL)
-        return thread->running;
-    if (thread->event_loop == NULL)
+    if (loop == NULL)
         (void)aio_raise(AIO_ENOLOOP, "There is no current event loop in this thread.");
-    return thread->event_loop;
+    return loop;
 }

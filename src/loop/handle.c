@@ -232,13 +232,10 @@ int aio__loop_check_call(aio_loop *loop, aio_callback_fn fn)
 }
 
 /* Refuse what would be a data race (S116). */
-int aio__loop_check_thread(const aio_loop *loop)
+int aio__loop_compare_thread(const aio_loop *loop)
 {
-    uintptr_t owner;
+    uintptr_t owner = atomic_load_explicit(&loop->thread, memory_order_relaxed);
 
-    if (AIO__LIKELY(!loop->debug))
-        return 0;
-    owner = atomic_load_explicit(&loop->thread, memory_order_relaxed);
     if (owner == 0 || owner == (uintptr_t)aio__thread())
         return 0;
     return aio_raise(AIO_ERUNTIME, "Non-thread-safe operation invoked on an event loop other than "

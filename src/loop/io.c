@@ -43,7 +43,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (io->queued)
         return;
     io->queued = true;
-    aio__loop_queue(io->loop, &io->ready);
+    aio__loop_arrived(io->loop, &io->ready);
 }
 
 int aio__io_init(struct aio__io *io, aio_loop *loop, int fd,

@@ -26,6 +26,7 @@ static void free_loop(aio_loop *loop)
 
     if (thread->event_loop == loop)
         thread->event_loop = NULL;
+    aio__loop_unregister(loop);
     aio__deadlines_destroy(&loop->timers);
     aio__origins_free(loop);
     aio__fiber_pool_free(loop->fibers);
@@ -167,6 +168,7 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
     if (loop == NULL)
         return aio__failed(aio_raise(AIO_ENOMEM, "no memory for a loop"));
     init_fields(loop, options);
+    aio__loop_register(loop);
     aio__loop_note_process(loop);
     err = init_loop(loop, options);
     if (err < 0) {

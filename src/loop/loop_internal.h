@@ -3,8 +3,8 @@
  * loop_internal.h - the inside of a loop
  *
  * For src/loop, and for those above it that make things ready, set timers or park
- * strands on it: src/future, src/task, src/net and the like; and for src/inspect. Who only needs
- * to call back uses <aio/loop.h>.
+ * strands on it: src/future, src/task, src/net and the like; for src/stream, which keeps memory with
+ * it; and for src/inspect. Who only needs to call back uses <aio/loop.h>.
  */
 #ifndef AIO__LOOP_INTERNAL_H
 #define AIO__LOOP_INTERNAL_H
@@ -109,6 +109,7 @@ struct aio_loop {
     unsigned look_stride;           /* how many to the next look, unless they are long */
     bool dispatching;               /* inside aio__loop_dispatch() */
     bool in_poll;                   /* libuv's callbacks are running; the dispatch follows */
+    bool over;                      /* uv_run() is about to return: no other turn */
     bool owns_uv;                   /* not a guest in a host's uv_loop_t */
     bool is_virtual;
     bool measures_stacks;
@@ -128,6 +129,7 @@ struct aio_loop {
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
     unsigned polls_over; /* with more idle stacks than it may have */
+    unsigned arrivals;   /* descriptors that this poll has found and no dispatch has looked at */
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */
@@ -164,8 +166,9 @@ struct aio_loop {
 
     _Atomic(uintptr_t) thread; /* aio__thread() of the thread that runs it; 0: none */
     struct aio__list close_hooks;
-    struct aio__list grave;   /* graveyard.c */
-    struct aio__list wrapped; /* src/future: concurrent futures that will be heard of */
+    struct aio__list grave;      /* graveyard.c */
+    struct aio__list registered; /* registry.c */
+    struct aio__list wrapped;    /* src/future: concurrent futures that will be heard of */
     struct aio__close_hook wrapped_hook;
     struct aio__close_hook tasks_hook; /* src/task */
     unsigned refusals;                 /* src/task: waits refused to the task that is unwound */
@@ -188,6 +191,7 @@ struct aio_loop {
     aio_task_factory_fn factory; /* src/task */
     void *factory_arg;
     void *net;                    /* src/net */
+    void *spares;                 /* src/stream */
     struct aio__origins *origins; /* origin.c; NULL: nothing was noted */
     struct aio__lag *lag;         /* src/inspect: to be kept by drive.c; NULL: nobody asks */
     void *inspect;                /* src/inspect */
@@ -225,6 +229,9 @@ static inline void aio__loop_queue_chain(aio_loop *loop, struct aio__ready *firs
     aio__loop_queued(loop);
 }
 
+/* drive.c: the poll has found the descriptor of this node, which is in no queue. */
+void aio__loop_arrived(aio_loop *loop, struct aio__ready *node);
+
 /* Whether a call from here goes to the queue: in the loop's own thread, where it keeps its place
  * among the others (S14). Otherwise it goes to the inbox. Asked in any thread. */
 static inline bool aio__loop_takes_directly(const aio_loop *loop)
@@ -233,8 +240,16 @@ static inline bool aio__loop_takes_directly(const aio_loop *loop)
            !loop->closed;
 }
 
+/* This thread's loop, running or not; NULL with AIO_ENOLOOP raised. */
+aio_loop *aio__loop_set_here(void);
+
 /* The loop named, or the running one, or this thread's; NULL with AIO_ENOLOOP raised. */
-aio_loop *aio__loop_or_current(aio_loop *loop);
+static inline aio_loop *aio__loop_or_current(aio_loop *loop)
+{
+    if (loop == NULL)
+        loop = aio__thread()->running;
+    return AIO__LIKELY(loop != NULL) ? loop : aio__loop_set_here();
+}
 
 void aio__loop_ref_memory(aio_loop *loop);
 void aio__loop_unref_memory(aio_loop *loop);
@@ -307,6 +322,10 @@ void aio__signals_in_child(void); /* after fork(): what was there before us come
 /* A handler that ours have been set over is no more: it is not to be put back. */
 void aio__signals_forget(int signum, const struct sigaction *gone, const struct sigaction *instead);
 
+/* registry.c: every loop, from when it is made until its memory goes */
+void aio__loop_register(aio_loop *loop);
+void aio__loop_unregister(aio_loop *loop);
+
 /* graveyard.c: closed loops whose libuv loop has jobs running in its pool */
 void aio__graveyard_add(aio_loop *loop);
 void aio__graveyard_sweep(void);
@@ -337,7 +356,11 @@ bool aio__loop_deadline(const aio_loop *loop, double delay, uint64_t *ret_ns); /
 bool aio__loop_when_ns(double when, uint64_t *ret_ns);                         /* false: NaN */
 
 /* Whether this thread may touch the loop's objects: 0, or in debug mode AIO_ERUNTIME. */
-int aio__loop_check_thread(const aio_loop *loop);
+int aio__loop_compare_thread(const aio_loop *loop);
+static inline int aio__loop_check_thread(const aio_loop *loop)
+{
+    return AIO__LIKELY(!loop->debug) ? 0 : aio__loop_compare_thread(loop);
+}
 
 /* origin.c */
 void aio__origins_free(aio_loop *loop);

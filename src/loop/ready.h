@@ -57,6 +57,18 @@ static inline void aio__queue_append_chain(struct aio__queue *queue, struct aio_
     queue->tail = last;
 }
 
+/* Move all of one queue to another, which is empty. Word by word: the two were written so, a moment
+ * ago perhaps, and a load of both would have to wait until they have left the store buffer. */
+static inline void aio__queue_move(struct aio__queue *to, struct aio__queue *from)
+{
+    struct aio__ready *head = from->head;
+
+    __asm__("" : "+r"(head)); /* not to be put together with the tail */
+    to->head = head;
+    to->tail = from->tail;
+    from->head = NULL;
+}
+
 /* Take the first; the queue is not empty. */
 static inline struct aio__ready *aio__queue_take(struct aio__queue *queue)
 {

@@ -91,8 +91,7 @@ static void begin_batch(aio_loop *loop)
 {
     loop->iterations++;
     aio__timers_collect(loop);
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     if (AIO__UNLIKELY(loop->one_by_one) && loop->shuffles)
         aio__testing_shuffle_batch(loop);
 }
@@ -197,8 +196,7 @@ static inline bool begin_batch_shortly(aio_loop *loop)
         return false;
     loop->turns++;
     loop->iterations++;
-    loop->batch = loop->ready;
-    loop->ready.head = NULL;
+    aio__queue_move(&loop->batch, &loop->ready);
     return true;
 }
 
@@ -401,14 +399,9 @@ void aio__loop_dispatch(aio_loop *loop)
     loop->dispatching = false;
 }
 
-struct aio__fiber *aio__current_fiber(void)
+AIO__NOINLINE struct aio__fiber **aio__current_fiber_place(void)
 {
-    aio_loop *loop = aio__thread_after_switch()->running;
+    aio_loop *loop = aio__thread()->running;
 
-    return loop != NULL && (loop->dispatching || loop->closing) ? loop->fiber : NULL;
-}
-
-void aio__set_current_fiber(struct aio__fiber *fiber)
-{
-    aio__thread_after_switch()->running->fiber = fiber;
+    return loop != NULL && (loop->dispatching || loop->closing) ? &loop->fiber : NULL;
 }

@@ -50,10 +50,9 @@ void aio__loop_dispatch(aio_loop *loop);
 void aio__sched_enter_thread(aio_loop *loop);
 
 /*
- * The fiber that is running in this thread, for generators and their like, which switch
- * between fibers inside one strand; NULL outside a loop's dispatch and its closing.
+ * Where the fiber that is running in this thread is noted, for generators and their like, which
+ * switch between fibers inside one strand; NULL outside a loop's dispatch and its closing.
  */
-struct aio__fiber *aio__current_fiber(void);
-void aio__set_current_fiber(struct aio__fiber *fiber);
+struct aio__fiber **aio__current_fiber_place(void);
 
 #endif

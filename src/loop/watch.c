@@ -92,7 +92,7 @@ static void queue_watcher(struct watcher *watcher)
     if (!watcher->active || watcher->queued)
         return;
     watcher->queued = true;
-    aio__loop_queue(watcher->watch->loop, &watcher->ready);
+    aio__loop_arrived(watcher->watch->loop, &watcher->ready);
 }
 
 static int update_poll(struct aio__watch *watch);

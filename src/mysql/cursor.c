@@ -153,7 +153,7 @@ static int renew_table(aio_mysql_cursor *cursor)
     return 0;
 }
 
-static int reset(aio_mysql_cursor *cursor)
+int aio__mysql_cursor_reset(aio_mysql_cursor *cursor)
 {
     cursor->next = 0;
     cursor->has_result = false;
@@ -164,7 +164,7 @@ static int reset(aio_mysql_cursor *cursor)
     return renew_table(cursor);
 }
 
-static int query(aio_mysql_cursor *cursor, const char *sql, size_t size)
+int aio__mysql_query(aio_mysql_cursor *cursor, const char *sql, size_t size)
 {
     aio_mysql *conn = cursor->conn;
     int failed = 0;
@@ -183,10 +183,10 @@ static int execute_text(aio_mysql_cursor *cursor, const char *sql, const aio_mys
     int err;
 
     if (values == NULL)
-        return query(cursor, sql, strlen(sql));
+        return aio__mysql_query(cursor, sql, strlen(sql));
     err = aio__mysql_fill_in(cursor->conn->mysql, sql, values, count, &text);
     if (err == 0)
-        err = query(cursor, text.data == NULL ? "" : text.data, text.size);
+        err = aio__mysql_query(cursor, text.data == NULL ? "" : text.data, text.size);
     aio_free(text.data);
     return err;
 }
@@ -194,7 +194,7 @@ static int execute_text(aio_mysql_cursor *cursor, const char *sql, const aio_mys
 static int execute(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
                    size_t count)
 {
-    int err = reset(cursor);
+    int err = aio__mysql_cursor_reset(cursor);
 
     if (err < 0)
         return err;
@@ -232,23 +232,40 @@ int aio_mysql_execute(aio_mysql_cursor *cursor, const char *sql, const aio_mysql
     return err;
 }
 
-int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
-                          size_t rows, size_t count)
+static int execute_each(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
+                        size_t rows, size_t count)
 {
-    aio_mysql *conn;
     int64_t total = 0;
-    int err = enter(cursor, sql, values, rows * count);
+    int err = 0;
 
-    if (err < 0)
-        return err;
-    (void)aio_mysql_cursor_ref(cursor);
-    conn = cursor->conn;
     for (size_t i = 0; i < rows && err == 0; i++) {
-        aio__mysql_skip_rest(conn);
+        aio__mysql_skip_rest(cursor->conn);
         err = execute(cursor, sql, count == 0 ? NULL : values + i * count, count);
         total += err == 0 && cursor->rowcount > 0 ? cursor->rowcount : 0;
     }
     cursor->rowcount = total;
+    return err;
+}
+
+int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
+                          size_t rows, size_t count)
+{
+    struct aio__mysql_insert insert;
+    aio_mysql *conn;
+    int err;
+
+    if (count > 0 && rows > SIZE_MAX / count)
+        return aio_raise(AIO_EVALUE, "so many values cannot be");
+    err = enter(cursor, sql, values, rows * count);
+    if (err < 0)
+        return err;
+    (void)aio_mysql_cursor_ref(cursor);
+    conn = cursor->conn;
+    if (rows > 1 && count > 0 && (cursor->flags & AIO_MYSQL_PREPARED) == 0 &&
+        aio__mysql_insert_read(&insert, sql))
+        err = aio__mysql_insert_rows(cursor, &insert, values, rows, count);
+    else
+        err = execute_each(cursor, sql, values, rows, count);
     err = aio__mysql_leave(conn, err);
     aio_mysql_cursor_unref(cursor);
     return err;
@@ -422,7 +439,7 @@ int aio_mysql_nextset(aio_mysql_cursor *cursor, bool *ret_more)
     /* What it had is thrown away in any case. */
     if (conn->streaming == cursor)
         aio__mysql_cursor_discard(cursor);
-    err = reset(cursor);
+    err = aio__mysql_cursor_reset(cursor);
     if (err == 0)
         err = next_result(cursor, &more);
     err = aio__mysql_leave(conn, err);

@@ -161,6 +161,10 @@ struct aio_mysql_cursor {
 void aio__mysql_cursor_discard(aio_mysql_cursor *cursor);
 /* The same of all that the last statement has left, whoever's it was. */
 void aio__mysql_skip_rest(aio_mysql *conn);
+/* Forget the last statement: 0 or AIO_ENOMEM. */
+int aio__mysql_cursor_reset(aio_mysql_cursor *cursor);
+/* Run a statement by text, and read what it gives. */
+int aio__mysql_query(aio_mysql_cursor *cursor, const char *sql, size_t size);
 /* Read what a statement by text gave. */
 int aio__mysql_read_result(aio_mysql_cursor *cursor);
 /* Fetch a row of a stream into a table; false at the end. */
@@ -177,5 +181,22 @@ void aio__mysql_free_prepared(aio_mysql_cursor *cursor);
 void aio__mysql_close_prepared(aio_mysql_cursor *cursor);
 /* Close the statements of those cursors that went while the connection was busy. */
 void aio__mysql_close_leftovers(aio_mysql *conn);
+
+/* --- inserting many rows -------------------------------------------------------------------------- */
+
+/* INSERT or REPLACE ... VALUES (%s, ...), taken apart: pieces of the statement, borrowed. */
+struct aio__mysql_insert {
+    const char *start; /* up to the row */
+    size_t start_size;
+    const char *row; /* "(%s, %s)" */
+    size_t row_size;
+    const char *end; /* ON DUPLICATE KEY UPDATE ..., or "" */
+};
+
+/* Whether a statement is one. */
+bool aio__mysql_insert_read(struct aio__mysql_insert *insert, const char *sql);
+/* Send all rows with as few statements as their size allows, within an operation. */
+int aio__mysql_insert_rows(aio_mysql_cursor *cursor, const struct aio__mysql_insert *insert,
+                           const aio_mysql_value *values, size_t rows, size_t count);
 
 #endif

@@ -16,6 +16,8 @@
  * Invariants
  *   - The queue of errors is emptied before each call of SSL's, and looked at right after it.
  *   - What SSL wrote is sent also after a call that failed: it may be the alert that says why.
+ *   - A turn ends when SSL has read much and the program got little: new keys cost a peer 27 bytes and
+ *     us a hundred times the work of as much data, and others wait meanwhile.
  *   - The object lives while the transport below, the program, or the ready queue holds it.
  *
  * Thread: the loop's.
@@ -201,6 +203,12 @@ void aio__tls_control_reading(struct aio__tls *self)
     }
 }
 
+/* There is more to read, in another turn. */
+static bool has_more(const struct aio__tls *self)
+{
+    return self->allowance == 0 && aio__tls_incoming(self) > 0;
+}
+
 /* --- the handshake --------------------------------------------------------------------- */
 
 static void handshake_failed(struct aio__tls *self, int code)
@@ -247,7 +255,7 @@ static void do_handshake(struct aio__tls *self)
         handshake_done(self);
     else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
         handshake_failed(self, aio__tls_raise(self->ssl));
-    else if (self->peer_left)
+    else if (self->peer_left && !has_more(self))
         handshake_failed(self, aio_raise(-ECONNRESET, "%s", aio_strerror(-ECONNRESET)));
 }
 
@@ -274,6 +282,7 @@ static int decrypt(struct aio__tls *self, void *data, size_t size, size_t *ret_s
         result = SSL_read_ex(self->ssl, (char *)data + used, size - used, &got);
         if (result == 1) {
             used += got;
+            self->allowance += got + AIO__TLS_AROUND;
             continue;
         }
         *ret_size = used;
@@ -509,7 +518,8 @@ static void work_once(struct aio__tls *self)
         do_read(self);
     if (self->state == WRAPPED)
         do_write(self);
-    if (self->state == WRAPPED && (self->closing || (self->peer_left && !self->app_paused)))
+    if (self->state == WRAPPED &&
+        (self->closing || (self->peer_left && !self->app_paused && !has_more(self))))
         begin_shutdown(self);
     if (self->state == SHUTDOWN)
         do_shutdown(self);
@@ -536,11 +546,14 @@ static void work(struct aio__tls *self)
         return;
     self->refs++;
     self->is_busy = true;
+    self->allowance = AIO__TLS_IDLE;
     while (self->again && !self->ended) {
         self->again = false;
         work_once(self);
     }
     self->is_busy = false;
+    if (has_more(self) && !self->ended)
+        aio__tls_queue(self, &self->work);
     release_buffers(self);
     aio__tls_unref(self);
 }

@@ -61,10 +61,13 @@ static int read_bio(BIO *bio, char *data, size_t size, size_t *ret_size)
     size_t used = 0;
 
     BIO_clear_retry_flags(bio);
+    if (size > self->allowance)
+        size = self->allowance;
     while (used < size && self->held.size > 0)
         used += take_held(self, data + used, size - used);
     if (used < size && self->lent_size > 0)
         used += take_lent(self, data + used, size - used);
+    self->allowance -= used;
     *ret_size = used;
     if (used == 0)
         BIO_set_retry_read(bio);

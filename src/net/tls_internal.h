@@ -12,12 +12,15 @@
 #include <openssl/ssl.h>
 
 /* High water marks of what is to be sent, and of what is not decrypted yet (S142); what a record
- * may take; and how much a peer can make us say that reads nothing of it. */
+ * may take; how much a peer can make us say that reads nothing of it; and how much is read in a turn
+ * that brings the program nothing, beside what goes around each piece of data. */
 enum {
     AIO__TLS_WRITE_HIGH = 512 * 1024,
     AIO__TLS_READ_HIGH = 256 * 1024,
     AIO__TLS_RECORD = 17 * 1024,
-    AIO__TLS_CHATTER = 256 * 1024
+    AIO__TLS_CHATTER = 256 * 1024,
+    AIO__TLS_IDLE = 16 * 1024,
+    AIO__TLS_AROUND = 128
 };
 
 enum aio__tls_state { UNWRAPPED, HANDSHAKE, WRAPPED, SHUTDOWN };
@@ -53,6 +56,7 @@ struct aio__tls {
     struct aio__outbuf held;    /* received, and not read by SSL yet: see tls_bio.c */
     const char *lent;           /* the same, of the transport below, while it calls us */
     size_t lent_size;
+    size_t allowance;               /* bytes that SSL may still read in this turn */
     struct aio__outbuf out;         /* encrypted, and not taken by the transport below yet */
     struct aio__tls_shared *shared; /* borrowed from the loop, until the end */
     size_t chatter;                 /* bytes of out that no write of the program's made */

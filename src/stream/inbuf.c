@@ -8,6 +8,8 @@
  */
 #include "stream/inbuf.h"
 
+#include "stream/spares.h"
+
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <string.h>
@@ -21,18 +23,22 @@ static int reallocate(struct aio__inbuf *buffer, size_t capacity)
     size_t held = aio__inbuf_size(buffer);
     char *memory;
 
-    if (buffer->begin == 0) {
+    if (buffer->passing && capacity < AIO__SPARE_SMALL)
+        capacity = AIO__SPARE_SMALL;
+    if (buffer->loop == NULL && buffer->begin == 0) {
         memory = aio_realloc(buffer->memory, capacity + 1);
         if (memory == NULL)
             return AIO_ENOMEM;
-    } else {
-        memory = aio_malloc(capacity + 1);
-        if (memory == NULL)
-            return AIO_ENOMEM;
-        memcpy(memory, buffer->memory + buffer->begin, held);
-        aio_free(buffer->memory);
+        aio__inbuf_adopt(buffer, memory, capacity, held);
+        return 0;
     }
-    *buffer = (struct aio__inbuf){.memory = memory, .end = held, .capacity = capacity};
+    memory = aio__spare_take(buffer->loop, capacity);
+    if (memory == NULL)
+        return AIO_ENOMEM;
+    if (held > 0)
+        memcpy(memory, buffer->memory + buffer->begin, held);
+    aio__spare_give(buffer->loop, buffer->memory, buffer->capacity);
+    aio__inbuf_adopt(buffer, memory, capacity, held);
     return 0;
 }
 
@@ -97,8 +103,8 @@ void aio__inbuf_drop(struct aio__inbuf *buffer, size_t size)
     buffer->begin += size;
     if (buffer->begin < buffer->end)
         return;
-    aio_free(buffer->memory);
-    *buffer = (struct aio__inbuf){.memory = NULL};
+    aio__spare_give(buffer->loop, buffer->memory, buffer->capacity);
+    aio__inbuf_adopt(buffer, NULL, 0, 0);
 }
 
 size_t aio__inbuf_move(struct aio__inbuf *buffer, void *data, size_t size)
@@ -129,7 +135,7 @@ static void give_away(struct aio__inbuf *buffer, aio_bytes *ret_bytes)
         if (smaller != NULL)
             memory = smaller;
     }
-    *buffer = (struct aio__inbuf){.memory = NULL};
+    aio__inbuf_adopt(buffer, NULL, 0, 0);
     *ret_bytes = (aio_bytes){.data = memory, .size = size};
 }
 

@@ -11,8 +11,10 @@
 
 #include <aio/stream.h>
 
-/* Zeroed to begin with. */
+/* Zeroed to begin with, but for the loop. */
 struct aio__inbuf {
+    aio_loop *loop;  /* whose spare memory it uses: spares.h; may be NULL */
+    bool passing;    /* bytes are looked at, not taken with their memory: that may be spare */
     char *memory;    /* NULL exactly while there are no bytes */
     size_t begin;    /* of the bytes; what is before has been read */
     size_t end;      /* of the bytes */
@@ -32,6 +34,16 @@ static inline const char *aio__inbuf_data(const struct aio__inbuf *buffer)
 /* Copy bytes to the end, or to the front. 0, or AIO_ENOMEM: then nothing was added. */
 int aio__inbuf_append(struct aio__inbuf *buffer, const void *data, size_t size);
 int aio__inbuf_prepend(struct aio__inbuf *buffer, const void *data, size_t size);
+
+/* Have memory, of so many bytes and one, with so many bytes in it. It is empty now. */
+static inline void aio__inbuf_adopt(struct aio__inbuf *buffer, char *memory, size_t capacity,
+                                    size_t size)
+{
+    buffer->memory = memory;
+    buffer->begin = 0;
+    buffer->end = size;
+    buffer->capacity = capacity;
+}
 
 /* Drop that many bytes from the front; there are so many. */
 void aio__inbuf_drop(struct aio__inbuf *buffer, size_t size);

@@ -236,6 +236,7 @@ static int peek(aio_stream_reader *reader, size_t size, aio_buffer *ret_view)
 {
     int err = aio__reader_begin(reader);
 
+    reader->buffer.passing = true;
     while (err == 0 && aio__inbuf_size(&reader->buffer) < size && !reader->eof)
         err = aio__reader_wait(reader, "peek", NULL);
     if (err < 0)

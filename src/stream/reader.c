@@ -14,6 +14,7 @@
  *
  * Thread: the loop's.
  */
+#include "stream/spares.h"
 #include "stream/stream_internal.h"
 
 #include <assert.h>
@@ -67,7 +68,12 @@ aio_stream_reader *aio_stream_reader_new(aio_loop *loop, size_t limit)
     if (reader == NULL)
         return aio__failed(AIO_ENOMEM);
     *reader = (aio_stream_reader){
-        .loop = loop, .refs = 1, .limit = limit, .lines = {&aio__stream_lines_ops}};
+        .loop = loop,
+        .refs = 1,
+        .limit = limit,
+        .buffer.loop = loop,
+        .lines = {&aio__stream_lines_ops},
+    };
     return reader;
 }
 
@@ -199,22 +205,68 @@ bool aio_stream_reader_at_eof(const aio_stream_reader *reader)
 
 /* --- loans -------------------------------------------------------------------------------- */
 
+/* Where a read would go without a copy: to whoever waits with memory, behind what is buffered, or
+ * to memory that is spare. */
+struct place {
+    enum { NOWHERE, LOAN, BUFFER, SPARE } kind;
+    char *data;
+    size_t size;
+};
+
+/* Where there is little room, one read for this and for what comes after it is better. */
+static struct place find_place(const aio_stream_reader *reader)
+{
+    const struct aio__loan *loan = reader->loan;
+    const struct aio__inbuf *buffer = &reader->buffer;
+
+    if (reader->eof)
+        return (struct place){.kind = NOWHERE};
+    if (loan != NULL && loan->size - loan->filled >= LEND_AT_LEAST)
+        return (struct place){LOAN, loan->data + loan->filled, loan->size - loan->filled};
+    if (loan != NULL && loan->filled < loan->size)
+        return (struct place){.kind = NOWHERE};
+    if (buffer->memory == NULL)
+        return (struct place){SPARE, aio__spare_look(reader->loop), AIO__SPARE_LARGE};
+    if (buffer->capacity - buffer->end >= LEND_AT_LEAST)
+        return (struct place){BUFFER, buffer->memory + buffer->end, buffer->capacity - buffer->end};
+    return (struct place){.kind = NOWHERE};
+}
+
 bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size)
 {
-    struct aio__loan *loan = reader->loan;
+    struct place place = find_place(reader);
 
-    /* Where there is little room, one read for this and for what comes after it is better. */
-    if (loan == NULL || loan->size - loan->filled < LEND_AT_LEAST || reader->eof)
+    if (place.data == NULL)
         return false;
-    *ret_data = loan->data + loan->filled;
-    if (*ret_size > loan->size - loan->filled)
-        *ret_size = loan->size - loan->filled;
+    *ret_data = place.data;
+    if (*ret_size > place.size)
+        *ret_size = place.size;
     return true;
+}
+
+/* Much is kept where it is, little takes no more memory than it needs. */
+static int keep_spare(aio_stream_reader *reader, const char *data, size_t size)
+{
+    if (size <= AIO__SPARE_SMALL)
+        return aio__inbuf_append(&reader->buffer, data, size);
+    aio__inbuf_adopt(&reader->buffer, aio__spare_take(reader->loop, AIO__SPARE_LARGE),
+                     AIO__SPARE_LARGE, size);
+    return 0;
 }
 
 int aio__reader_lent(aio_stream_reader *reader, size_t size)
 {
-    reader->loan->filled += size;
+    struct place place = find_place(reader); /* the same as a moment ago */
+    int err = 0;
+
+    if (place.kind == LOAN)
+        reader->loan->filled += size;
+    else if (place.kind == BUFFER)
+        reader->buffer.end += size;
+    else
+        err = keep_spare(reader, place.data, size);
+    if (err < 0)
+        return err;
     wake(reader, NULL);
     return pause_if_full(reader);
 }

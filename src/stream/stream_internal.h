@@ -65,8 +65,8 @@ static inline size_t aio__reader_size(const aio_stream_reader *reader)
     return aio__inbuf_size(&reader->buffer) + (reader->loan == NULL ? 0 : reader->loan->filled);
 }
 
-/* Where what comes next can be read to, if somebody waits for much; and so much is there. 0, or a
- * code of feed_data(). */
+/* Where what comes next can be read to without a copy, if anywhere; and so much is there, right
+ * after. 0, or a code of feed_data(). */
 bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size);
 int aio__reader_lent(aio_stream_reader *reader, size_t size);
 

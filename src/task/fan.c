@@ -54,6 +54,8 @@ static int join_loop(aio_future *fut, aio_loop **loop)
 
     if (fut == NULL)
         return aio__null_future();
+    if (AIO__LIKELY(fut->loop == *loop && fut->loop != NULL))
+        return 0;
     err = aio_ensure_future(fut, *loop);
     if (err == 0 && *loop == NULL)
         *loop = fut->loop;

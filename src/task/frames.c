@@ -33,9 +33,9 @@ static void walk_task(struct aio__task *task, struct walk *walk);
 static bool is_hidden(const void *place)
 {
     static const function hidden[] = {
-        (function)aio__fiber_answer,  (function)aio__strand_suspend,  (function)aio__task_wait,
-        (function)aio__task_yield,    (function)aio__stacks_switch,   (function)aio__body_resume,
-        (function)aio_task_get_stack, (function)aio_task_print_stack, (function)walk_task,
+        (function)aio__fiber_answer,    (function)aio__strand_suspend, (function)aio__task_wait,
+        (function)aio__task_yield,      (function)aio__body_resume,    (function)aio_task_get_stack,
+        (function)aio_task_print_stack, (function)walk_task,
     };
 
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)

@@ -13,6 +13,7 @@
 #include <aio/gather.h>
 #include <aio/memory.h>
 #include <stdio.h>
+#include <string.h>
 
 /* "[3 outcomes, 1 failed]": their values have types that nobody here knows. */
 static int format_outcomes(const void *value, char *buffer, size_t size)
@@ -43,8 +44,9 @@ struct gather {
     struct aio__chain chain; /* the tasks between the two */
     aio_future **children;   /* the distinct ones; referenced */
     aio_future **places;     /* the child in each place; borrowed from children */
-    aio_outcome *items;      /* of each place, their errors referenced; filled at the end */
     aio_outcomes outcomes;
+    aio_outcome items[]; /* of each place, their errors referenced; filled at the end. Behind
+                            them are the places and the children */
 };
 
 static const struct aio__future_ops gather_ops;
@@ -130,8 +132,6 @@ static void release_gather(struct aio__fan *fan)
     struct gather *gather = aio__container_of(fan, struct gather, fan);
     aio_loop *loop = gather->fut.loop;
 
-    aio_free(gather->items);
-    aio_free(gather->children);
     aio_free(gather);
     aio__loop_disown(loop);
 }
@@ -140,11 +140,12 @@ static void dispose_gather(aio_future *fut)
 {
     struct gather *gather = gather_of(fut);
     size_t distinct = gather->distinct;
+    bool watches = gather->fan.calls != 0;
 
     for (size_t i = 0; i < gather->outcomes.count; i++)
         aio_exception_unref(gather->items[i].error);
     gather->fan.calls++; /* ours: until the children are gone too */
-    aio__fan_end(&gather->fan, gather->children, distinct);
+    aio__fan_end(&gather->fan, gather->children, watches ? distinct : 0);
     for (size_t i = 0; i < distinct; i++)
         aio_future_unref(gather->children[i]);
     if (--gather->fan.calls == 0)
@@ -244,22 +245,16 @@ static int watch_children(struct gather *gather)
 
 static struct gather *gather_new(size_t count)
 {
-    struct gather *gather = aio_calloc(1, sizeof(*gather));
+    const size_t each = sizeof(aio_outcome) + 2 * sizeof(aio_future *);
+    struct gather *gather = NULL;
 
+    if (count <= (SIZE_MAX - sizeof(*gather)) / each)
+        gather = aio_malloc(sizeof(*gather) + count * each);
     if (gather == NULL)
         return NULL;
-    if (count == 0)
-        return gather;
-    /* Places follow the children. */
-    gather->children = aio_calloc(count, 2 * sizeof(aio_future *));
-    gather->items = aio_calloc(count, sizeof(aio_outcome));
-    if (gather->children == NULL || gather->items == NULL) {
-        aio_free(gather->items);
-        aio_free(gather->children);
-        aio_free(gather);
-        return NULL;
-    }
-    gather->places = gather->children + count;
+    memset(gather, 0, sizeof(*gather));
+    gather->places = (aio_future **)(gather->items + count);
+    gather->children = gather->places + count;
     return gather;
 }
 
@@ -278,8 +273,6 @@ aio_future *aio_gather(aio_future *const *awaitables, size_t count, unsigned fla
         return aio__failed(AIO_ENOMEM);
     err = aio__fan_collect(awaitables, count, &loop, gather->children, &gather->distinct);
     if (err < 0) {
-        aio_free(gather->items);
-        aio_free(gather->children);
         aio_free(gather);
         return aio__failed(err);
     }
@@ -292,9 +285,9 @@ aio_future *aio_gather(aio_future *const *awaitables, size_t count, unsigned fla
     gather->count = count;
     gather->return_exceptions = flags & AIO_RETURN_EXCEPTIONS;
     gather->outcomes.items = gather->items;
-    for (size_t i = 0; i < count; i++)
-        gather->places[i] = awaitables[i];
-    if (count == 0)
+    if (count != 0)
+        memcpy(gather->places, awaitables, count * sizeof(*awaitables));
+    else
         aio__future_finish(&gather->fut, &gather->outcomes, &aio_type_outcomes);
     err = watch_children(gather);
     if (err < 0) {

@@ -140,7 +140,7 @@ static struct aio__fiber *body_base(struct aio__fiber *self)
     caller = body->caller;
     end(body);
     aio__fiber_give(self);
-    aio__stacks_set_running(body->owner.stacks, caller);
+    *aio__stacks_running(body->owner.stacks) = caller;
     return caller;
 }
 
@@ -203,20 +203,20 @@ static int begin(struct aio__body *body, const struct aio__fiber *caller)
 
 int aio__body_resume(struct aio__body *body, int code, void *value, void **ret_item)
 {
-    struct aio__fiber *caller = aio__stacks_running(body->owner.stacks);
+    struct aio__fiber **running = aio__stacks_running(body->owner.stacks);
 
     if (body->state == AIO__BODY_CREATED) {
-        int err = begin(body, caller);
+        int err = begin(body, *running);
 
         if (err < 0)
             return err;
     }
     body->state = AIO__BODY_RUNNING;
-    body->caller = caller;
+    body->caller = *running;
     body->context = aio__thread()->context;
     body->code = code;
     body->value = value;
-    aio__stacks_switch(body->owner.stacks, caller, body->fiber);
+    aio__stacks_switch(body->owner.stacks, running, body->fiber);
 
     if (body->state == AIO__BODY_OVER)
         return body->code;
@@ -228,8 +228,8 @@ int aio__body_resume(struct aio__body *body, int code, void *value, void **ret_i
 int aio_yield(void *value, void **ret_sent)
 {
     struct aio__stacks *stacks = aio__thread()->stacks;
-    struct aio__fiber *self = stacks != NULL ? aio__stacks_running(stacks) : NULL;
-    struct aio__body *body = self != NULL ? body_on(self) : NULL;
+    struct aio__fiber **running = stacks != NULL ? aio__stacks_running(stacks) : NULL;
+    struct aio__body *body = running != NULL ? body_on(*running) : NULL;
     struct aio__fiber *caller;
 
     if (body == NULL || body->state != AIO__BODY_RUNNING)
@@ -241,7 +241,7 @@ int aio_yield(void *value, void **ret_sent)
     body->state = AIO__BODY_SUSPENDED;
     body->caller = NULL;
     body->value = value;
-    aio__stacks_switch(stacks, self, caller);
+    aio__stacks_switch(stacks, running, caller);
 
     if (body->code < 0)
         return body->code;

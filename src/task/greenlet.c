@@ -236,17 +236,19 @@ static int transfer(struct place *place, aio_greenlet *to, int code, void *value
 {
     struct aio__stacks *stacks = to->owner.stacks;
     aio_greenlet *from = place->current;
+    struct aio__fiber **running;
 
     to = find_receiver(to, &code, &value);
     if (to != from) {
         to->code = code;
         to->value = value;
-        from->fiber = aio__stacks_running(stacks);
+        running = aio__stacks_running(stacks);
+        from->fiber = *running;
         from->context = aio__thread()->context;
         if (is_root(from))
             from->refs++; /* others are held by the place, or by those who can resume them */
         set_current(place, to);
-        aio__stacks_switch(stacks, from->fiber, to->fiber);
+        aio__stacks_switch(stacks, running, to->fiber);
 
         code = from->code;
         value = from->value;
@@ -281,20 +283,17 @@ static struct aio__fiber *greenlet_base(struct aio__fiber *self)
     to->value = result;
     set_current(greenlet->place, to);
     aio__fiber_give(self);
-    aio__stacks_set_running(greenlet->owner.stacks, to->fiber);
+    *aio__stacks_running(greenlet->owner.stacks) = to->fiber;
     return to->fiber;
 }
 
 /* The current place if a greenlet can be switched to from it. NULL: AIO_ERUNTIME is raised. */
 static struct place *check_place(const aio_greenlet *greenlet)
 {
-    struct place *place;
-
     if (!aio__stack_owner_is_here(&greenlet->owner, "greenlet"))
         return NULL;
-    place = find_place(greenlet->owner.stacks, running_task());
-    if (place == greenlet->place)
-        return place;
+    if (AIO__LIKELY(greenlet->place->task == running_task()))
+        return greenlet->place;
     (void)aio_raise(AIO_ERUNTIME, "cannot switch to a greenlet of a different task");
     return NULL;
 }

@@ -107,31 +107,15 @@ bool aio__stack_owner_is_here(const struct aio__stack_owner *owner, const char *
     return false;
 }
 
-struct aio__fiber *aio__stacks_running(struct aio__stacks *stacks)
+struct aio__fiber **aio__stacks_running(struct aio__stacks *stacks)
 {
-    struct aio__fiber *fiber = aio__current_fiber();
+    struct aio__fiber **place = aio__current_fiber_place();
 
-    if (fiber != NULL)
-        return fiber;
+    if (place != NULL)
+        return place;
     if (stacks->running == NULL)
         stacks->running = aio__fiber_root_init(&stacks->root);
-    return stacks->running;
-}
-
-void aio__stacks_set_running(struct aio__stacks *stacks, struct aio__fiber *fiber)
-{
-    if (aio__current_fiber() != NULL)
-        aio__set_current_fiber(fiber);
-    else
-        stacks->running = fiber;
-}
-
-void aio__stacks_switch(struct aio__stacks *stacks, struct aio__fiber *from, struct aio__fiber *to)
-{
-    aio__stacks_set_running(stacks, to);
-    aio__fiber_switch(from, to);
-    while (AIO__UNLIKELY(stacks->question != NULL))
-        aio__fiber_answer(from, stacks->question);
+    return &stacks->running;
 }
 
 static size_t copy_offset(size_t object_size)

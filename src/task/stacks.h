@@ -46,14 +46,22 @@ void aio__stack_owner_remove(struct aio__stack_owner *owner);
 /* Whether an owner belongs to the calling thread. Otherwise AIO_ERUNTIME is raised. */
 bool aio__stack_owner_is_here(const struct aio__stack_owner *owner, const char *what);
 
-/* The fiber that is running. */
-struct aio__fiber *aio__stacks_running(struct aio__stacks *stacks);
+/* Where the fiber that is running is noted. It stays there until the thread begins or ends to
+ * dispatch, and whoever switches notes there who goes on. */
+struct aio__fiber **aio__stacks_running(struct aio__stacks *stacks);
 
-/* Say that another goes on from now on; the caller is about to switch to it. */
-void aio__stacks_set_running(struct aio__stacks *stacks, struct aio__fiber *fiber);
+/* Switch from the running fiber, noted at *running, and note it. Part of whoever calls it: each
+ * return to a frame from before a switch is one that the processor has not foreseen. */
+AIO__UNSANITIZED_INLINE void aio__stacks_switch(struct aio__stacks *stacks,
+                                                struct aio__fiber **running, struct aio__fiber *to)
+{
+    struct aio__fiber *from = *running;
 
-/* Switch, and say so. `from` is the running fiber. */
-void aio__stacks_switch(struct aio__stacks *stacks, struct aio__fiber *from, struct aio__fiber *to);
+    *running = to;
+    aio__fiber_switch(from, to);
+    while (AIO__UNLIKELY(stacks->question != NULL))
+        aio__fiber_answer(from, stacks->question);
+}
 
 /*
  * Cleared memory for an object with room behind it for a copy of an argument, aligned for any

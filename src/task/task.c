@@ -248,7 +248,8 @@ static void end_with_value(struct aio__task *task, void *value)
     } else {
         aio__future_finish(&task->fut, value, type);
     }
-    aio_exception_unref(message);
+    if (AIO__UNLIKELY(message != NULL))
+        aio_exception_unref(message);
 }
 
 static void end_task(struct aio__task *task, int code, void *value)

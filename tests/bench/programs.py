@@ -8,7 +8,10 @@ With tiny sizes: nothing is measured here. What was not built is left out, and w
 that is not installed.
 """
 import json
+import os
 import pathlib
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,11 @@ sys.path.insert(0, str(ROOT / 'bench'))
 from harness import stores, tools, web  # noqa: E402
 
 PROGRAMS = tools.Programs(pathlib.Path(sys.argv.pop()).resolve().parent)
+
+
+# A library without TLS refuses to serve by it.
+needs_tls = unittest.skipIf(os.environ.get('WITHOUT_TLS') or not shutil.which('openssl'),
+                            'needs OpenSSL, and openssl(1)')
 
 
 def built(name):
@@ -81,12 +89,12 @@ class Crowds(unittest.TestCase):
 class Echo(unittest.TestCase):
     """Servers that are asked for different sizes by echo_load, which checks each byte."""
 
-    def asked(self, command):
+    def asked(self, command, *options):
         for size in ['1', '100000']:
             port = tools.free_port()
             with tools.server(command, str(port)) as process:
                 found = run('echo_load', '--pid', process.pid, '--size', size, '--connections', '3',
-                            '--seconds', '0.02', port)
+                            '--seconds', '0.02', *options, port)
             self.assertGreater(found['requests'][0], 0)
             self.assertGreater(found['cpu_ns'][0], 0)
 
@@ -108,8 +116,39 @@ class Echo(unittest.TestCase):
     def test_bare_epoll(self):
         self.asked(built('baseline_epoll'))
 
-    def test_by_a_unix_socket(self):
+    @needs_tls
+    def test_over_tls(self):
         for mode in ['stream', 'protocol', 'buffered']:
+            self.asked([*built('echo_server'), '--mode', mode, '--tls'], '--tls')
+
+    @needs_tls
+    def test_of_python_over_tls(self):
+        self.asked([*PROGRAMS.python('echo_uvloop.py'), '--loop', 'asyncio', '--tls'], '--tls')
+
+    @needs_tls
+    def test_sockets_have_no_tls(self):
+        with subprocess.Popen([*built('echo_server'), '--mode', 'socket', '--tls', '1'],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            written, said = process.communicate()
+        self.assertEqual((process.returncode, written), (1, ''))
+        self.assertIn('sockets have no TLS', said)
+
+    def test_who_reads_nothing_before_all_is_sent_gets_it_back(self):
+        message = bytes(range(256)) * 4096
+        for mode in ['stream', 'protocol', 'buffered']:
+            with tempfile.TemporaryDirectory() as folder:
+                where = f'{folder}/socket'
+                with tools.server([*built('echo_server'), '--mode', mode], '--unix', where), \
+                        socket.socket(socket.AF_UNIX) as peer:
+                    peer.settimeout(60)
+                    peer.connect(where)
+                    peer.sendall(message)
+                    with peer.makefile('rb') as file:
+                        back = file.read(len(message))
+            self.assertTrue(back == message)
+
+    def test_by_a_unix_socket(self):
+        for mode in ['stream', 'protocol', 'buffered', 'socket']:
             with tempfile.TemporaryDirectory() as folder:
                 where = ['--unix', f'{folder}/socket']
                 with tools.server([*built('echo_server'), '--mode', mode], *where):

@@ -5,12 +5,15 @@
 usage: pages.py count PAGE.md
        pages.py extract PAGE.md NUMBER OUT.c
        pages.py check PAGE.md SOURCE_ROOT PROGRAM...
+       pages.py others SOURCE_ROOT MESON_BUILD
 
 A C block with a main() is a whole program, which the build compiles. The text block behind it is
 what the program writes; a Python block between the program of before and this one is what it was
 ported from, and writes the same. A C block without a main() is a piece of one of the page's
-programs, or of a file of examples/, and so is a block of C++. The names of ours on the page stand in a header, and its links
-to other files lead to one.
+programs, or of a file of examples/, and so is a block of C++. The names of ours on the page stand
+in a header, and its links to other files lead to one.
+
+The other pages, which MESON_BUILD does not list, have no programs; the rest is true of them too.
 """
 import pathlib
 import re
@@ -114,5 +117,22 @@ def check(page, root, *built):
     sys.exit(1 if problems else 0)
 
 
+def others(root, listed):
+    root, listed = pathlib.Path(root), pathlib.Path(listed).read_text(encoding='utf-8')
+    pages = [page for page in [*root.glob('*.md'), *(root / 'docs').rglob('*.md')]
+             if f"'{page.relative_to(root)}'" not in listed]
+    problems = []
+    for page in sorted(pages):
+        text = page.read_text(encoding='utf-8')
+        programs, pieces = parse(text)
+        found = [*stray_pieces(pieces, [], root), *unknown_names(text, root),
+                 *dead_links(text, page)]
+        if programs:
+            found.append('has programs that nobody builds')
+        problems += [f'{page.relative_to(root)} {problem}' for problem in found]
+    print(*problems, f'{len(pages)} pages, {len(problems)} problems', sep='\n')
+    sys.exit(1 if problems or not pages else 0)
+
+
 if __name__ == '__main__':
-    {'extract': extract, 'check': check, 'count': count}[sys.argv[1]](*sys.argv[2:])
+    {'extract': extract, 'check': check, 'count': count, 'others': others}[sys.argv[1]](*sys.argv[2:])

@@ -36,7 +36,7 @@ class Service:
         response = connection.getresponse()
         text = response.read().decode()
         connection.close()
-        if response.getheader('content-type') == 'application/json':
+        if text and response.getheader('content-type') == 'application/json':
             return response.status, response.headers, json.loads(text)
         return response.status, response.headers, text
 

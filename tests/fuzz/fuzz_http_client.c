@@ -138,6 +138,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(text != NULL);
     memcpy(text, rest, size);
     text[size] = '\0';
+    if (data[0] == 0xf0 && aio__httpc_can_inflate("br"))
+        inflate_all("br", rest, size);
+    else if (data[0] == 0xf1 && aio__httpc_can_inflate("zstd"))
+        inflate_all("zstd", rest, size);
     switch (data[0] % 9) {
     case 0: read_url(text); break;
     case 1: read_head(rest, size); break;

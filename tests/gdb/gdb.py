@@ -21,9 +21,12 @@ TASKS = [
     r'^4 tasks$',
 ]
 LOOPS = [
-    r'1  0x[0-9a-f]+ of its own: runs Task-1 in thread \d+, 4 of 4 tasks, [1-9]\d* ready, '
+    r'1  0x[0-9a-f]+ of its own: at rest, 0 of 0 tasks, 0 ready, 0 jobs elsewhere, 0 iterations',
+    r"2  0x[0-9a-f]+ in the host's uv_loop_t 0x[0-9a-f]+\b.*: waits for its host, 0 of 0 tasks, ",
+    r'3  0x[0-9a-f]+ of its own: closed, 0 of 0 tasks, ',
+    r'4  0x[0-9a-f]+ of its own: runs Task-1 in thread \d+, 4 of 4 tasks, [1-9]\d* ready, '
     r'0 jobs elsewhere, \d+ iterations',
-    r'^1 loop$',
+    r'^4 loops$',
 ]
 STACKS = [
     r'#\d+ +aio_await \(\) at \S+\n +#\d+ +wait_for_ever \(\) at \S*hung\.c:\d+\n'

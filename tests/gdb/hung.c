@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hung.c - a program with tasks in several states, which then aborts, for gdb to look at
+ * hung.c - a program with loops and tasks in several states, which then aborts, for gdb to look at
  */
 #include <aio/aio.h>
 #include <stdlib.h>
+#include <uv.h>
 
 #define CALLED __attribute__((noinline))
 
@@ -47,7 +48,25 @@ static int async_main(void *arg, void **ret_result)
     return AIO_ENOMEM;
 }
 
+/* Loops that never run a task: one is ready, one in a host's, one closed. */
+static int make_loops(void)
+{
+    static uv_loop_t host;
+    aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
+    aio_loop *closed;
+
+    if (aio_new_event_loop() == NULL || uv_loop_init(&host) < 0)
+        return -1;
+    options.uv = &host;
+    if (aio_loop_new(&options) == NULL)
+        return -1;
+    closed = aio_new_event_loop();
+    return aio_loop_close(closed);
+}
+
 int main(void)
 {
+    if (make_loops() < 0)
+        return 1;
     return aio_run(async_main, NULL, NULL) < 0;
 }

@@ -110,6 +110,7 @@ int peer_hear(struct peer *peer, struct answer *answer)
     const char *length;
 
     answer->body_size = 0;
+    answer->body[0] = '\0';
     TRY(hear_head(peer, answer));
     if (answer->status == 100 || answer->status == 204 || answer->status == 304)
         return 0;

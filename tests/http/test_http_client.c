@@ -4,6 +4,19 @@
  */
 #include "http/client_room.h"
 
+/* What the build can decompress. */
+#ifdef AIO__BROTLI
+#define BROTLI ", br"
+#else
+#define BROTLI ""
+#endif
+#ifdef AIO__ZSTD
+#define ZSTD ", zstd"
+#else
+#define ZSTD ""
+#endif
+#define ENCODINGS "gzip, deflate" BROTLI ZSTD
+
 /* --- requests --------------------------------------------------------------------------- */
 
 static int get(void *arg, void **ret_result)
@@ -104,7 +117,7 @@ static int headers(void *arg, void **ret_result)
     TRY(said_is(session, "GET", "/echo", &call, "x-one", "session"));
     TRY(said_is(session, "GET", "/echo", &call, "x-two", "call"));
     TRY(said_is(session, "GET", "/echo", &call, "x-empty", ""));
-    TRY(said_is(session, "GET", "/echo", &call, "accept-encoding", "gzip, deflate"));
+    TRY(said_is(session, "GET", "/echo", &call, "accept-encoding", ENCODINGS));
     TRY(said_is(session, "GET", "/echo", NULL, "x-two", "session"));
     return 0;
 }
@@ -207,6 +220,92 @@ static int multipart(void *arg, void **ret_result)
 static void a_form_of_several_parts_has_a_line_between_them(void **state)
 {
     room_run(multipart);
+}
+
+/* A file of 200000 bytes of letters. */
+static int make_file(char *path)
+{
+    static char content[200000];
+    int fd = mkstemp(path);
+
+    for (size_t i = 0; i < sizeof(content); i++)
+        content[i] = (char)('a' + i % 23);
+    CHECK(fd >= 0 && write(fd, content, sizeof(content)) == (ssize_t)sizeof(content));
+    CHECK(close(fd) == 0);
+    return 0;
+}
+
+/* Whether what was sent is the form of send_files(). */
+static bool is_whole_form(const char *body)
+{
+    char boundary[40] = "";
+    char head[500];
+    char end[200];
+    const char *file;
+    size_t size;
+
+    (void)sscanf(body, "--%32[0-9a-f]", boundary);
+    size =
+        (size_t)snprintf(head, sizeof(head),
+                         "--%s\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--%s\r\n"
+                         "Content-Disposition: form-data; name=\"f\"; filename=\"f.txt\"\r\n"
+                         "Content-Type: text/plain\r\n\r\n",
+                         boundary, boundary);
+    (void)snprintf(end, sizeof(end),
+                   "\r\n--%s\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n"
+                   "2\r\n--%s--\r\n",
+                   boundary, boundary);
+    if (strncmp(body, head, size) != 0)
+        return false;
+    file = body + size;
+    for (size_t i = 0; i < 200000; i++) {
+        if (file[i] != (char)('a' + i % 23))
+            return false;
+    }
+    return strcmp(file + 200000, end) == 0;
+}
+
+static int send_files(void *arg, void **ret_result)
+{
+    aio_http_request_options call = AIO_HTTP_REQUEST_OPTIONS_INIT;
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    AIO_AUTO(aio_http_form) form = aio_http_form_new();
+    AIO_AUTO(aio_http_form) none = aio_http_form_new();
+    aio_http_response *no_response = NULL;
+    char path[] = "/tmp/aioc-form-XXXXXX";
+    const char *const targets[] = {"/echo", "/again"};
+    bool is_whole = true;
+    bool is_counted = true;
+
+    TRY(make_file(path));
+    CHECK_CODE(aio_http_form_add(form, "a", "1"), 0);
+    CHECK_CODE(aio_http_form_add_path(form, "f", path, "f.txt", "text/plain"), 0);
+    CHECK_CODE(aio_http_form_add(form, "b", "2"), 0);
+    CHECK_CODE(aio_http_form_add_path(form, "f", NULL, NULL, NULL), AIO_EVALUE);
+    CHECK_CODE(aio_http_form_add_path(form, "f", path, NULL, "a\nb"), AIO_EVALUE);
+    call.multipart = form;
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        json_t *said = NULL;
+
+        TRY(echo(session, "POST", targets[i], &call, &said));
+        is_whole = is_whole && is_whole_form(said_of(said, "body"));
+        is_counted = is_counted && strtoul(said_of(said, "content-length"), NULL, 10) ==
+                                       strlen(said_of(said, "body"));
+        json_decref(said);
+    }
+    (void)unlink(path);
+    CHECK(is_whole && is_counted);
+    CHECK_CODE(aio_http_post(session, at("/echo"), &call, &no_response), -ENOENT);
+    CHECK(strstr(aio_error_text(-ENOENT), "cannot read /tmp/aioc-form-") != NULL);
+    CHECK_CODE(aio_http_form_add_path(none, "f", "/tmp", NULL, NULL), 0);
+    call.multipart = none;
+    CHECK_CODE(aio_http_post(session, at("/echo"), &call, &no_response), -EISDIR);
+    return 0;
+}
+
+static void a_form_sends_files_of_the_disk_as_it_reads_them(void **state)
+{
+    room_run(send_files);
 }
 
 /* Pieces of growing size, "0", "11", "222", ... */
@@ -362,6 +461,137 @@ static int jsons(void *arg, void **ret_result)
 static void json_wants_its_content_type(void **state)
 {
     room_run(jsons);
+}
+
+static int deep_json(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    AIO_AUTO(aio_http_response) response = NULL;
+    json_t *value = NULL;
+
+    TRY(aio_http_get(session, at("/deep"), NULL, &response));
+    CHECK_CODE(aio_http_response_json(response, &value), AIO_EVALUE);
+    CHECK(value == NULL);
+    return 0;
+}
+
+static void json_that_is_nested_too_deep_is_refused(void **state)
+{
+    room_run(deep_json);
+}
+
+static int read_hello(aio_http_session *session, const char *path)
+{
+    AIO_AUTO(aio_http_response) response = NULL;
+    const char *text = NULL;
+
+    TRY(aio_http_get(session, at(path), NULL, &response));
+    TRY(aio_http_response_text(response, &text));
+    CHECK(strlen(text) == 41 * strlen("hello brotli "));
+    for (int i = 0; i < 41; i++)
+        CHECK(strncmp(text + i * 13, "hello brotli ", 13) == 0);
+    return 0;
+}
+
+static int decompress(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+
+    if (BROTLI[0] != '\0')
+        TRY(read_hello(session, "/brotli"));
+    if (ZSTD[0] != '\0')
+        TRY(read_hello(session, "/zstd"));
+    return 0;
+}
+
+static void brotli_and_zstd_are_decompressed(void **state)
+{
+    room_run(decompress);
+}
+
+static int read_lines(void *arg, void **ret_result)
+{
+    static const char *const wanted[] = {"one\n", "\n", "two\r\n", "three"};
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    AIO_AUTO(aio_http_response) response = NULL;
+    AIO_AUTO(aio_http_response) far = NULL;
+    aio_iterator *lines;
+    void *item = NULL;
+
+    TRY(aio_http_get(session, at("/lines"), NULL, &response));
+    lines = aio_http_response_iter_lines(response);
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        TRY(aio_anext(lines, &item));
+        CHECK_TEXT((const char *)((const aio_buffer *)item)->data, wanted[i]);
+        CHECK(((const aio_buffer *)item)->size == strlen(wanted[i]));
+    }
+    CHECK_CODE(aio_anext(lines, &item), AIO_ESTOP);
+    CHECK_CODE(aio_anext(lines, &item), AIO_ESTOP);
+    TRY(aio_http_get(session, at("/long-line"), NULL, &far));
+    TRY(aio_anext(aio_http_response_iter_lines(far), &item));
+    CHECK_CODE(aio_anext(aio_http_response_iter_lines(far), &item), AIO_HTTP_ETOOLARGE);
+    CHECK(aio_http_response_iter_lines(NULL) == NULL);
+    return 0;
+}
+
+static void a_body_is_read_line_by_line(void **state)
+{
+    room_run(read_lines);
+}
+
+static int read_set_cookie(void *arg, void **ret_result)
+{
+    aio_http_request_options call = AIO_HTTP_REQUEST_OPTIONS_INIT;
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    AIO_AUTO(aio_http_response) response = NULL;
+    char *value = NULL;
+    bool same;
+
+    call.no_redirects = true;
+    TRY(aio_http_get(session, at("/set-cookie?name=value"), &call, &response));
+    CHECK_CODE(aio_http_response_cookie(response, "nam", &value), AIO_EKEY);
+    CHECK_CODE(aio_http_response_cookie(response, "", &value), AIO_EVALUE);
+    CHECK_CODE(aio_http_response_cookie(NULL, "name", &value), AIO_EVALUE);
+    CHECK(value == NULL);
+    TRY(aio_http_response_cookie(response, "name", &value));
+    same = strcmp(value, "value") == 0;
+    aio_free(value);
+    CHECK(same);
+    return 0;
+}
+
+static void a_cookie_is_read_from_the_response_that_sets_it(void **state)
+{
+    room_run(read_set_cookie);
+}
+
+static int name_errors(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    static const struct {
+        int code;
+        const char *name;
+    } names[] = {
+        {AIO_HTTP_ESTATUS, "ClientResponseError"},
+        {AIO_HTTP_EREDIRECT, "TooManyRedirects"},
+        {AIO_HTTP_EPROTOCOL, "ServerConnectionError"},
+        {AIO_HTTP_EPAYLOAD, "ClientPayloadError"},
+        {AIO_HTTP_ETOOLARGE, "ClientTooLargeError"},
+        {AIO_HTTP_ECONTENTTYPE, "ContentTypeError"},
+        {AIO_HTTP_EPROXY, "ClientProxyConnectionError"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        CHECK_TEXT(aio_error_name(names[i].code), names[i].name);
+        CHECK(aio_error_is(names[i].code, AIO_HTTP_ECLIENT));
+    }
+    CHECK(!aio_error_is(AIO_ETIMEDOUT, AIO_HTTP_ECLIENT));
+    return 0;
+}
+
+static void errors_have_the_names_of_aiohttp(void **state)
+{
+    room_run(name_errors);
 }
 
 /* All of a body in pieces, with a limit to what one piece may be: its size and a sum. */
@@ -799,11 +1029,17 @@ int main(void)
         cmocka_unit_test(params_are_added_to_the_query_encoded),
         cmocka_unit_test(a_body_is_bytes_json_or_a_form),
         cmocka_unit_test(a_form_of_several_parts_has_a_line_between_them),
+        cmocka_unit_test(a_form_sends_files_of_the_disk_as_it_reads_them),
         cmocka_unit_test(a_body_can_be_streamed),
         cmocka_unit_test(a_large_body_is_sent_whole),
         cmocka_unit_test(text_is_decoded_by_the_declared_charset),
         cmocka_unit_test(text_that_the_charset_does_not_have_is_an_error),
         cmocka_unit_test(json_wants_its_content_type),
+        cmocka_unit_test(json_that_is_nested_too_deep_is_refused),
+        cmocka_unit_test(brotli_and_zstd_are_decompressed),
+        cmocka_unit_test(a_body_is_read_line_by_line),
+        cmocka_unit_test(a_cookie_is_read_from_the_response_that_sets_it),
+        cmocka_unit_test(errors_have_the_names_of_aiohttp),
         cmocka_unit_test(a_body_can_be_read_in_pieces),
         cmocka_unit_test(a_compressed_body_can_be_read_in_pieces),
         cmocka_unit_test(what_was_read_in_part_is_not_read_whole),

@@ -104,6 +104,96 @@ static void paths_lead_to_their_handlers(void **state)
     room_run(route);
 }
 
+/* As Starlette does: a redirect with all there is but the slash; the method stays, by 307. */
+static int add_slashes(void *arg, void **ret_result)
+{
+    struct service service = {aio_web_new(), NULL};
+    aio_web *app = service.app;
+
+    TRY(aio_web_get(app, "/a", say_arg, aio_constant("a")));
+    TRY(aio_web_get(app, "/b/", say_arg, aio_constant("b")));
+    TRY(aio_web_get(app, "/{x}/c", say_arg, aio_constant("c")));
+    TRY(start(&service, arg));
+    TRY(ask(&service, GET("/a/?q=1"), 307, ""));
+    CHECK_TEXT(answer_header(&answer, "location"), "/a?q=1");
+    TRY(ask(&service, GET("/a//"), 307, ""));
+    CHECK_TEXT(answer_header(&answer, "location"), "/a");
+    TRY(ask(&service, "POST /b HTTP/1.1\r\nHost: x\r\n\r\n", 307, ""));
+    CHECK_TEXT(answer_header(&answer, "location"), "/b/");
+    TRY(ask(&service, GET("/%c3%a4/c/?a=%20"), 307, ""));
+    CHECK_TEXT(answer_header(&answer, "location"), "/%c3%a4/c?a=%20");
+    TRY(ask(&service, GET("/a%2f"), 404, "{\"detail\":\"Not Found\"}"));
+    TRY(ask(&service, GET("//x/c/"), 404, "{\"detail\":\"Not Found\"}"));
+    TRY(ask(&service, GET("http://x/a/"), 404, "{\"detail\":\"Not Found\"}"));
+    return stop(&service);
+}
+
+static void a_slash_too_many_or_too_few_is_redirected(void **state)
+{
+    room_run(add_slashes);
+}
+
+static int refuse_head(void *arg, void **ret_result)
+{
+    struct service service = {aio_web_new(), NULL};
+    struct peer peer;
+
+    TRY(aio_web_get(service.app, "/", say_arg, aio_constant("root")));
+    TRY(aio_web_patch(service.app, "/patch", say_arg, aio_constant("patched")));
+    TRY(start(&service, arg));
+    TRY(peer_open(&peer, service.server));
+    TRY(peer_say(&peer, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    TRY(peer_hear_head(&peer, &answer));
+    peer_close(&peer);
+    CHECK(answer.status == 405);
+    CHECK_TEXT(answer_header(&answer, "allow"), "GET");
+    TRY(ask(&service, "PATCH /patch HTTP/1.1\r\nHost: x\r\n\r\n", 200, "patched"));
+    return stop(&service);
+}
+
+static void a_route_of_get_does_not_answer_head(void **state)
+{
+    room_run(refuse_head);
+}
+
+static int count_call(aio_web *app, void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+static int include(void *arg, void **ret_result)
+{
+    struct service service = {aio_web_new(), NULL};
+    AIO_AUTO(aio_web) users = aio_web_new();
+    int calls = 0;
+
+    TRY(aio_web_get(users, "/", say_arg, aio_constant("users")));
+    TRY(aio_web_get(users, "/{text}", say_params, NULL));
+    TRY(aio_web_post(users, "/{name}", say_arg, aio_constant("posted")));
+    TRY(aio_web_get(users, "/all/{text:path}", say_params, NULL));
+    TRY(aio_web_on_startup(users, count_call, &calls));
+    TRY(aio_web_include(service.app, "/users", users));
+    TRY(aio_web_include(service.app, "/n/{int:int}", users));
+    CHECK(aio_web_include(service.app, "/users", users) == AIO_EKEY);
+    CHECK(aio_web_include(service.app, "users", users) == AIO_EVALUE);
+    CHECK(aio_web_include(service.app, "/x", service.app) == AIO_EVALUE);
+    CHECK(aio_web_include(service.app, NULL, users) == AIO_EVALUE);
+    TRY(start(&service, arg));
+    TRY(ask(&service, GET("/users/"), 200, "users"));
+    TRY(ask(&service, GET("/users/you"), 200, "[0,0.0,\"you\",null]"));
+    TRY(ask(&service, GET("/users/all/a/b"), 200, "[0,0.0,\"a/b\",null]"));
+    TRY(ask(&service, GET("/n/7/you"), 200, "[7,0.0,\"you\",null]"));
+    TRY(ask(&service, "POST /users/you HTTP/1.1\r\nHost: x\r\n\r\n", 200, "posted"));
+    TRY(ask(&service, GET("/you"), 404, "{\"detail\":\"Not Found\"}"));
+    return stop(&service);
+}
+
+static void routes_of_another_application_stand_behind_a_prefix(void **state)
+{
+    room_run(include);
+}
+
 static void routes_that_make_no_sense_are_refused(void **state)
 {
     AIO_AUTO(aio_web) app = aio_web_new();
@@ -625,6 +715,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_lead_to_their_handlers),
+        cmocka_unit_test(a_slash_too_many_or_too_few_is_redirected),
+        cmocka_unit_test(a_route_of_get_does_not_answer_head),
+        cmocka_unit_test(routes_of_another_application_stand_behind_a_prefix),
         cmocka_unit_test_setup_teardown(routes_that_make_no_sense_are_refused, count_allocations,
                                         check_allocations),
         cmocka_unit_test_setup_teardown(routes_survive_every_shortage_of_memory, count_allocations,

@@ -176,7 +176,9 @@ static int read_bad(void *arg, void **ret_result)
 {
     static const struct exchange bad[] = {
         {"", MISSING("\"body\"")},
-        {"[]", WRONG("\"body\"", "value is not a valid dict", "type_error.dict")},
+        {"null", MISSING("\"body\"")},
+        {"[1]", WRONG("\"body\"", "value is not a valid dict", "type_error.dict")},
+        {"[]", MISSING("\"body\",\"name\"") "," MISSING("\"body\",\"price\"")},
         {"{}", MISSING("\"body\",\"name\"") "," MISSING("\"body\",\"price\"")},
         {"{\"name\":null,\"price\":\"x\"}",
          WRONG("\"body\",\"name\"", "none is not an allowed value",

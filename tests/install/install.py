@@ -9,6 +9,7 @@ end. The outside program then has to compile without warnings, link, and run.
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -46,14 +47,24 @@ def install(root, work):
     return home
 
 
+def flags_of(library, environment):
+    """What pkg-config says for the shared library, and for the whole of the static one: of ours
+    alone, since not every system has the libraries below as archives."""
+    shared = run('pkg-config', '--cflags', '--libs', library, env=environment).split()
+    static = [re.sub('^-l(aioc.*)', r'-Wl,--whole-archive,-l:lib\1.a,--no-whole-archive', flag)
+              for flag in shared]
+    for ours in {library, 'aioc'}:
+        below = run('pkg-config', '--print-requires-private', ours, env=environment)
+        below = [line.split()[0] for line in below.splitlines()]
+        static += run('pkg-config', '--libs', *below, env=environment).split()
+    return shared, [*static, '-pthread', '-lm']
+
+
 def prefix(root, work):
     home = install(root, work)
     environment = dict(os.environ, PKG_CONFIG_PATH=str(home / 'lib/pkgconfig'))
-    flags = run('pkg-config', '--cflags', '--libs', 'aioc', env=environment).split()
-    static = run('pkg-config', '--static', '--cflags', '--libs', 'aioc', env=environment).split()
-    # Ours alone: not every system has the libraries below as archives.
-    static = ['-l:libaioc.a' if flag == '-laioc' else flag for flag in static]
     loaded = dict(os.environ, LD_LIBRARY_PATH=str(home / 'lib'))
+    flags, static = flags_of('aioc', environment)
     for compiler, options in [('cc', ['-std=c11']), ('c++', ['-xc++', '-std=c++17'])]:
         if shutil.which(compiler) is None:
             print(f'{compiler} is not here: not tried')
@@ -61,6 +72,11 @@ def prefix(root, work):
         command = [compiler, *options, *WARNINGS, PROGRAM]
         build_and_run([*command, *flags], loaded, work / f'shared-{compiler}')
         build_and_run([*command, *static], os.environ, work / f'static-{compiler}')
+    for part in sorted(path.stem for path in (home / 'lib/pkgconfig').glob('aioc-*.pc')):
+        flags, static = flags_of(part, environment)
+        build_and_run(['cc', *WARNINGS, PROGRAM, '-Wl,--no-as-needed', *flags], loaded,
+                      work / f'shared-{part}')
+        build_and_run(['cc', *WARNINGS, PROGRAM, *static], os.environ, work / f'static-{part}')
 
     run('pkg-config', '--exact-version=0.1.0', 'aioc', env=environment)
     installed = {p.name for p in (home / 'include/aio').iterdir()}

@@ -10,6 +10,7 @@
 #include <aio/mysql.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- what all use ------------------------------------------------------------------------------- */
 
@@ -275,6 +276,104 @@ static int many_rows_by_a_prepared_statement(void *arg, void **ret_result)
     return many_rows_of_values_are_inserted(AIO_MYSQL_PREPARED, "INSERT INTO t VALUES (?, ?)");
 }
 TEST_OF(many_rows_by_a_prepared_statement)
+
+/* How many statements the server has had of a kind, on a connection. */
+static int count_statements(aio_mysql_cursor *reader, const char *kind, int *ret_count)
+{
+    const aio_mysql_row *row = NULL;
+    aio_mysql_value value = aio_mysql_text(kind);
+
+    TRY(aio_mysql_execute(reader, "SHOW SESSION STATUS LIKE %s", &value, 1));
+    TRY(aio_mysql_fetchone(reader, &row));
+    CHECK(row != NULL && row->count == 2);
+    *ret_count = atoi(row->values[1].text);
+    return 0;
+}
+
+enum { LONG_ROWS = 30, LONG_TEXT = 100000 };
+
+static int rows_go_into_as_few_statements_as_their_size_allows(void *arg, void **ret_result)
+{
+    static const struct {
+        const char *sql;
+        int rows;
+        int statements;
+        const char *all;
+    } works[] = {
+        {"INSERT INTO t VALUES (%s, %s)", 10, 1, "((10, 10),)"},
+        {" insert into t (id, v)\nvalue ( %s,%s ) ; ", 10, 1, "((10, 10),)"},
+        {"REPLACE INTO t VALUES(%s, %s)", 10, 1, "((10, 10),)"},
+        {"INSERT /* 100%% */ INTO t VALUES (%s, %s) ON DUPLICATE KEY UPDATE v = VALUES(v)", 10, 1,
+         "((10, 10),)"},
+        {"INSERT INTO t VALUES (%s, %s)", 1, 1, "((1, 1),)"},
+        {"INSERT INTO t VALUES (%s, CONCAT(%s, ''))", 10, 10, "((10, 10),)"},
+        {"INSERT INTO t SELECT %s, %s", 10, 10, "((10, 10),)"},
+        {"INSERT INTO t VALUES (%s, %s) ON DUPLICATE KEY UPDATE v = '%%'", 10, 10, "((10, 10),)"},
+    };
+    aio_mysql_value values[20];
+    aio_mysql_cursor *cursor = NULL;
+    aio_mysql_cursor *reader = NULL;
+    aio_mysql *conn = NULL;
+
+    TRY(begin(0, &conn, &cursor));
+    TRY(aio_mysql_cursor_new(conn, 0, &reader));
+    for (int i = 0; i < 10; i++) {
+        values[2 * i] = aio_mysql_int(i + 1);
+        values[2 * i + 1] = aio_mysql_text("a %s, 'b'");
+    }
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        const char *kind = works[i].sql[0] == 'R'                   ? "Com_replace"
+                           : strstr(works[i].sql, "SELECT") != NULL ? "Com_insert_select"
+                                                                    : "Com_insert";
+        int before = 0;
+        int after = 0;
+
+        TRY(aio_mysql_execute(cursor, "DELETE FROM t", NULL, 0));
+        TRY(count_statements(reader, kind, &before));
+        TRY(aio_mysql_executemany(cursor, works[i].sql, values, (size_t)works[i].rows, 2));
+        CHECK(aio_mysql_rowcount(cursor) == works[i].rows);
+        TRY(count_statements(reader, kind, &after));
+        CHECK(after - before == works[i].statements);
+        CHECK_ROWS(reader, "SELECT COUNT(*), MAX(id) FROM t WHERE v = 'a %s, ''b'''", works[i].all);
+    }
+    values[3] = aio_mysql_double(NAN);
+    CHECK_CODE(aio_mysql_executemany(cursor, works[0].sql, values, 10, 2), AIO_EVALUE);
+    CHECK_CODE(aio_mysql_executemany(cursor, works[0].sql, values, 5, 3), AIO_ETYPE);
+    CHECK_CODE(aio_mysql_executemany(cursor, works[0].sql, values, SIZE_MAX, 3), AIO_EVALUE);
+    CHECK_CODE(aio_mysql_executemany(cursor, works[0].sql, values, 0, 2), 0);
+    aio_mysql_cursor_unref(reader);
+    return end(conn, cursor);
+}
+TEST_OF(rows_go_into_as_few_statements_as_their_size_allows)
+
+static int rows_of_more_than_a_statement_go_into_several(void *arg, void **ret_result)
+{
+    static char text[LONG_TEXT + 1];
+    aio_mysql_value values[2 * LONG_ROWS];
+    aio_mysql_cursor *cursor = NULL;
+    aio_mysql_cursor *reader = NULL;
+    aio_mysql *conn = NULL;
+    int before = 0;
+    int after = 0;
+
+    TRY(begin(0, &conn, &cursor));
+    TRY(aio_mysql_cursor_new(conn, 0, &reader));
+    TRY(aio_mysql_execute(cursor, "ALTER TABLE t MODIFY v LONGTEXT", NULL, 0));
+    memset(text, 'x', LONG_TEXT);
+    for (int i = 0; i < LONG_ROWS; i++) {
+        values[2 * i] = aio_mysql_int(i + 1);
+        values[2 * i + 1] = aio_mysql_text(text);
+    }
+    TRY(count_statements(reader, "Com_insert", &before));
+    TRY(aio_mysql_executemany(cursor, "INSERT INTO t VALUES (%s, %s)", values, LONG_ROWS, 2));
+    TRY(count_statements(reader, "Com_insert", &after));
+    CHECK(aio_mysql_rowcount(cursor) == LONG_ROWS);
+    CHECK(after - before == 3); /* ten in each */
+    CHECK_ROWS(reader, "SELECT COUNT(*), SUM(LENGTH(v)) FROM t", "((30, Decimal('3000000')),)");
+    aio_mysql_cursor_unref(reader);
+    return end(conn, cursor);
+}
+TEST_OF(rows_of_more_than_a_statement_go_into_several)
 
 static int errors_have_pythons_classes(void *arg, void **ret_result)
 {
@@ -739,6 +838,8 @@ int main(void)
         TEST(statement_tells_what_it_did),
         TEST(many_rows_by_text),
         TEST(many_rows_by_a_prepared_statement),
+        TEST(rows_go_into_as_few_statements_as_their_size_allows),
+        TEST(rows_of_more_than_a_statement_go_into_several),
         TEST(errors_have_pythons_classes),
         TEST(warnings_are_counted_and_can_be_read),
         TEST(procedure_gives_one_result_after_the_other),

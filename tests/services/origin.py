@@ -15,6 +15,11 @@ time: a client that asks for one after the other waits for ever. What it serves 
     /status/N           status N
     /redirect/N         N redirects, then /echo; /redirect-loop has no end; /redirect-to?URL
     /set-cookie?n=v     a cookie, and a redirect to /echo
+    /again              307 to /echo
+    /lines              three lines in chunks that end in their midst, the last without a line end
+    /long-line          a line of 100000 bytes
+    /deep               JSON: 2000 lists, each in the one before
+    /brotli, /zstd      the same words 41 times, compressed
     /gzip, /deflate     page() compressed, in chunks; /bomb: zeros that inflate 1000 times
     /basic              401 unless the user is "user" and the password "p@ss:word"
     /slow?N             N chunks of 1 KiB, a delay between each
@@ -33,6 +38,7 @@ time: a client that asks for one after the other waits for ever. What it serves 
     /no-length          a body that ends with the connection
     /counts             a JSON object: connections open, connections accepted, requests
 """
+import base64
 import gzip
 import http.server
 import json
@@ -175,11 +181,33 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.chunk(body[i:i + 100])
         self.chunk(b'')
 
+    def do_again(self, *unused):
+        self.answer(307, Location='/echo')
+
+    def do_lines(self, *unused):
+        self.begin_chunks()
+        for piece in (b'on', b'e\n\ntw', b'o\r\nthr', b'ee'):
+            self.chunk(piece)
+        self.chunk(b'')
+
+    def do_long_line(self, *unused):
+        self.answer(200, b'short\n' + b'x' * 100000 + b'\n')
+
+    def do_deep(self, *unused):
+        self.answer(200, b'[' * 2000 + b']' * 2000, 'application/json')
+
     def do_gzip(self, *unused):
         self.compressed(gzip.compress(page(self.seed, '/www.baidu.com').encode()), 'gzip')
 
     def do_deflate(self, *unused):
         self.compressed(zlib.compress(page(self.seed, '/www.baidu.com').encode()), 'deflate')
+
+    # Python has neither: "hello brotli " as brotli -c and zstd -c make it.
+    def do_brotli(self, *unused):
+        self.compressed(base64.b64decode('oaAQwO9InfrchWuxMjQ5CcJGl2xpb0FgNLBwZvwC'), 'br')
+
+    def do_zstd(self, *unused):
+        self.compressed(base64.b64decode('KLUv/WQVAaUAAGhoZWxsbyBicm90bGkgAQAFoJpfyDDg+A=='), 'zstd')
 
     def do_bomb(self, *unused):
         squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)
@@ -251,6 +279,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_refuse(self, *unused):
         self.answer(403, b'no such luck', Connection='close')
         self.leave()
+        # What is not read when a socket is closed resets the connection, and the answer may be lost.
+        self.connection.shutdown(socket.SHUT_WR)
+        while self.connection.recv(65536):
+            pass
 
     def do_fold(self, *unused):
         self.wfile.write(b'HTTP/1.1 200 OK\r\nX-Folded: one\r\n two\r\nContent-Length: 0\r\n\r\n')

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""See that no symbol is lost which a release had.
+"""See that no symbol is lost which a release had, and that each new one is promised.
 
 usage: abi.py SYMBOLS_FILE SHARED_LIBRARY
        abi.py --update VERSION SYMBOLS_FILE SHARED_LIBRARY
 
 The file is Debian's: its packages are checked by the same list. A program linked with a release
-runs with all later ones of the same soname, so a line in the file stays for ever; --update adds
-those that are new in VERSION, and is run when that is released.
+runs with all later ones of the same soname, so a line in the file stays for ever. --update adds
+the symbols that are new, with the VERSION they come with: the package of a program that uses one
+depends on it.
 """
 import pathlib
 import re
@@ -50,14 +51,16 @@ def main():
         update(*sys.argv[2:])
         return 0
     name, symbols = read(sys.argv[1])
-    lost = sorted(set(symbols) - exported(sys.argv[2]))
-    for symbol in lost:
-        print(f'{symbol} is lost')
+    present = exported(sys.argv[2])
+    failures = [f'{symbol} is lost' for symbol in sorted(set(symbols) - present)]
+    failures += [f'{symbol} is not in {sys.argv[1]}: see --update'
+                 for symbol in sorted(present - set(symbols))]
     if name != soname(sys.argv[2]):
-        lost.append(name)
-        print(f'the soname is {soname(sys.argv[2])}, not {name}: that is another library')
-    print(f'{len(symbols)} symbols of releases, {len(lost)} failures')
-    return 1 if lost or not symbols else 0
+        failures.append(f'the soname is {soname(sys.argv[2])}, not {name}: that is another library')
+    for failure in failures:
+        print(failure)
+    print(f'{len(symbols)} symbols, {len(failures)} failures')
+    return 1 if failures or not symbols else 0
 
 
 if __name__ == '__main__':

@@ -18,7 +18,7 @@ SOURCE = {'.c', '.h', '.S', '.cc', '.hh', '.py', '.go', '.sh', '.map', '.build',
           '.css', '.cmake'}
 NO_LICENCE_LINE = {'.md', '.txt', '.json', '.tsv', '.csv', '.html', '.svg', '.rst', '.pem',
                    '.in', '.cfg', '.toml', '.yml', '.yaml', '.dict',
-                   '.install', '.symbols', '.docs', '.doc-base'}
+                   '.install', '.symbols', '.docs', '.doc-base', '.examples'}
 EXACT = {'.txt', '.tsv', '.csv', '.pem', '.svg'}  # data: blanks may matter
 
 FORBIDDEN = [

@@ -2,90 +2,54 @@
 /*
  * test_hostile.c - what peers do to a server that it must survive without growing
  *
- * A server of streams and its peers, which are plain sockets, in one loop. An allocator adds up
- * what the library holds.
+ * A server and its peers, which are plain sockets, in one loop: a server of streams by TCP, one by a
+ * unix socket, and one of protocols. Those of TLS are test_hostile_tls.c's.
  */
 #include "base/compiler.h"
 #include "fiber/sanitize.h"
 #include "support/room.h"
+#include "support/weigh.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { CHUNK = 256 * 1024, FLOOD = 1000 };
 
-/* --- what the library holds ------------------------------------------------------------ */
-
-struct block {
-    _Alignas(16) size_t size;
-};
-
-static size_t held;
-static size_t peak;
-
-static void *allocate(size_t bytes, void *arg)
-{
-    struct block *block = malloc(sizeof(*block) + bytes);
-
-    if (block == NULL)
-        return NULL;
-    block->size = bytes;
-    held += bytes;
-    if (held > peak)
-        peak = held;
-    return block + 1;
-}
-
-static void release(void *memory, void *arg)
-{
-    struct block *block = memory == NULL ? NULL : (struct block *)memory - 1;
-
-    held -= block == NULL ? 0 : block->size;
-    free(block);
-}
-
-static void *reallocate(void *old, size_t bytes, void *arg)
-{
-    void *memory = allocate(bytes, arg);
-
-    if (memory == NULL || old == NULL)
-        return memory;
-    memcpy(memory, old,
-           bytes < ((struct block *)old - 1)->size ? bytes : ((struct block *)old - 1)->size);
-    release(old, arg);
-    return memory;
-}
-
-static int use_weighing_allocator(void **state)
-{
-    const aio_allocator weighing = {sizeof(weighing), allocate, reallocate, release, NULL};
-
-    held = 0;
-    return aio_set_allocator(&weighing);
-}
-
-static int use_own_allocator(void **state)
-{
-    size_t left = held;
-
-    (void)aio_set_allocator(NULL);
-    if (left != 0)
-        print_error("%zu bytes were not freed\n", left);
-    return left == 0 ? 0 : -1;
-}
-
 /* --- servers and peers ----------------------------------------------------------------- */
+
+/* Of which kind the server of a test is: its setup says. */
+static enum kind { STREAMS, STREAMS_BY_PATH, PROTOCOLS } kind;
+
+static int set_up_streams(void **state)
+{
+    kind = STREAMS;
+    return weigh_allocations(state);
+}
+
+static int set_up_streams_by_path(void **state)
+{
+    kind = STREAMS_BY_PATH;
+    return weigh_allocations(state);
+}
+
+static int set_up_protocols(void **state)
+{
+    kind = PROTOCOLS;
+    return weigh_allocations(state);
+}
 
 /* How a client was served. */
 struct visit {
     aio_event *over;
     unsigned served;
-    int code;       /* what the last one ended with */
-    uint64_t bytes; /* that came from all */
+    int code;                    /* what the last one ended with */
+    uint64_t bytes;              /* that came from all */
+    const aio_protocol_ops *ops; /* of protocols */
 };
 
 /* Send back what comes. */
@@ -158,21 +122,142 @@ static int ignore(aio_stream_reader *reader, aio_stream_writer *writer, void *ar
     return err;
 }
 
+/* --- the same by protocols ------------------------------------------------------------- */
+
+struct host {
+    aio_protocol base;
+    aio_transport *transport; /* borrowed: it lives as long as the connection */
+    struct visit *visit;
+};
+
+static struct host *host_of(aio_protocol *base)
+{
+    return (struct host *)base;
+}
+
+static int host_made(aio_protocol *base, aio_transport *transport)
+{
+    host_of(base)->transport = transport;
+    return 0;
+}
+
+static int host_made_idle(aio_protocol *base, aio_transport *transport)
+{
+    return aio_transport_pause_reading(transport);
+}
+
+static int host_lost(aio_protocol *base, aio_exception *error)
+{
+    struct visit *visit = host_of(base)->visit;
+
+    visit->code = error == NULL ? 0 : aio_exception_code(error);
+    visit->served++;
+    aio_event_set(visit->over);
+    return 0;
+}
+
+static void host_release(aio_protocol *base)
+{
+    aio_free(host_of(base));
+}
+
+static int host_echo(aio_protocol *base, const void *data, size_t size)
+{
+    host_of(base)->visit->bytes += size;
+    return aio_transport_write(host_of(base)->transport, data, size);
+}
+
+static int host_swallow(aio_protocol *base, const void *data, size_t size)
+{
+    host_of(base)->visit->bytes += size;
+    return 0;
+}
+
+/* A peer that does not read is not read from. */
+static int host_pause(aio_protocol *base)
+{
+    return aio_transport_pause_reading(host_of(base)->transport);
+}
+
+static int host_resume(aio_protocol *base)
+{
+    return aio_transport_resume_reading(host_of(base)->transport);
+}
+
+#define HOST(made, received)                                                                       \
+    {                                                                                              \
+        .size = sizeof(aio_protocol_ops), .connection_made = (made), .connection_lost = host_lost, \
+        .pause_writing = host_pause, .resume_writing = host_resume, .release = host_release,       \
+        .data_received = (received)                                                                \
+    }
+static const aio_protocol_ops echo_ops = HOST(host_made, host_echo);
+static const aio_protocol_ops swallow_ops = HOST(host_made, host_swallow);
+static const aio_protocol_ops ignore_ops = HOST(host_made_idle, host_swallow);
+
+static aio_protocol *make_host(void *arg)
+{
+    struct visit *visit = arg;
+    struct host *host = aio_calloc(1, sizeof(*host));
+
+    if (host == NULL)
+        return NULL;
+    host->base.ops = visit->ops;
+    host->visit = visit;
+    return &host->base;
+}
+
+/* --- scenes ---------------------------------------------------------------------------- */
+
 struct scene {
     struct visit visit;
     aio_server *server;
-    struct sockaddr_in name;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in by_port;
+        struct sockaddr_un by_path;
+    } name;
+    socklen_t name_size;
 };
 
-static int open_scene(struct scene *scene, aio_client_connected_fn client)
+/* What serves its clients, as a coroutine, and as a protocol. */
+struct service {
+    aio_client_connected_fn client;
+    const aio_protocol_ops *ops;
+};
+
+static const struct service echoes = {echo, &echo_ops};
+static const struct service swallows = {swallow, &swallow_ops};
+static const struct service ignores = {ignore, &ignore_ops};
+static const struct service counts_lines = {read_lines, NULL};
+
+static int open_server(struct scene *scene, const struct service *service)
 {
-    socklen_t size = sizeof(scene->name);
+    aio_server_options by_port = AIO_SERVER_OPTIONS_INIT;
+    aio_unix_server_options by_path = AIO_UNIX_SERVER_OPTIONS_INIT;
+    char path[64];
+
+    scene->visit.ops = service->ops;
+    by_port.host = "127.0.0.1";
+    by_port.port = 0;
+    by_path.path = path;
+    by_path.path_size =
+        (size_t)snprintf(path, sizeof(path), "%caioc test of hostile peers %d", 0, (int)getpid());
+    if (kind == STREAMS)
+        return aio_start_server_with(service->client, &scene->visit, &by_port, 0, &scene->server);
+    if (kind == STREAMS_BY_PATH)
+        return aio_start_unix_server_with(service->client, &scene->visit, &by_path, 0,
+                                          &scene->server);
+    return aio_loop_create_server(NULL, make_host, &scene->visit, &by_port, &scene->server);
+}
+
+static int open_scene(struct scene *scene, const struct service *service)
+{
     int sock;
 
-    *scene = (struct scene){.visit.over = aio_event_new()};
-    TRY(aio_start_server(client, &scene->visit, "127.0.0.1", 0, &scene->server));
+    *scene = (struct scene){.visit.over = aio_event_new(), .name_size = sizeof(scene->name)};
+    TRY(open_server(scene, service));
     (void)aio_server_sockets(scene->server, &sock, 1);
-    CHECK(getsockname(sock, (struct sockaddr *)&scene->name, &size) == 0);
+    CHECK(getsockname(sock, &scene->name.any, &scene->name_size) == 0);
     return 0;
 }
 
@@ -186,12 +271,11 @@ static int close_scene(struct scene *scene)
 }
 
 /* A connected peer. */
-static int dial(const struct scene *scene, int *ret_fd)
+static int dial(struct scene *scene, int *ret_fd)
 {
-    struct sockaddr_in name = scene->name;
-    const aio_sockname to = {(struct sockaddr *)&name, sizeof(name)};
+    const aio_sockname to = {&scene->name.any, scene->name_size};
 
-    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *ret_fd = socket(scene->name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return aio_loop_sock_connect(NULL, *ret_fd, &to);
 }
 
@@ -200,14 +284,14 @@ static int dial(const struct scene *scene, int *ret_fd)
 static int peer_resets(void *arg, void **ret_result)
 {
     struct scene scene;
-    char data[3];
+    char data[2];
     size_t size;
     int fd;
 
-    TRY(open_scene(&scene, echo));
+    TRY(open_scene(&scene, &echoes));
     TRY(dial(&scene, &fd));
     TRY(aio_loop_sock_sendall(NULL, fd, "abc", 3));
-    TRY(aio_loop_sock_recv(NULL, fd, data, 3, &size));
+    TRY(aio_loop_sock_recv(NULL, fd, data, 2, &size)); /* what is left makes it one of unix, too */
     room_reset(fd);
     TRY(aio_event_wait(scene.visit.over));
     CHECK(scene.visit.code == -ECONNRESET);
@@ -226,7 +310,7 @@ static int peer_half_closes(void *arg, void **ret_result)
     size_t size;
     int fd;
 
-    TRY(open_scene(&scene, echo));
+    TRY(open_scene(&scene, &echoes));
     TRY(dial(&scene, &fd));
     TRY(aio_loop_sock_sendall(NULL, fd, "abc", 3));
     CHECK(shutdown(fd, SHUT_WR) == 0);
@@ -260,7 +344,7 @@ static int peer_stalls(void *arg, void **ret_result)
     int stalling;
     int fd;
 
-    TRY(open_scene(&scene, echo));
+    TRY(open_scene(&scene, &echoes));
     TRY(dial(&scene, &stalling));
     TRY(dial(&scene, &fd));
     TRY(aio_loop_sock_sendall(NULL, fd, "abc", 3));
@@ -288,7 +372,7 @@ static int peer_dribbles(void *arg, void **ret_result)
     struct scene scene;
     int fd;
 
-    TRY(open_scene(&scene, read_lines));
+    TRY(open_scene(&scene, &counts_lines));
     TRY(dial(&scene, &fd));
     for (size_t i = 0; i < sizeof(text) - 1; i++) {
         TRY(aio_loop_sock_sendall(NULL, fd, text + i, 1));
@@ -329,15 +413,16 @@ static const uint64_t gigabyte = AIO__ASAN || AIO__TSAN ? UINT64_C(64) << 20 : U
 static int peer_never_reads(void *arg, void **ret_result)
 {
     struct scene scene;
+    size_t before;
     uint64_t sent;
     int fd;
 
-    TRY(open_scene(&scene, echo));
+    TRY(open_scene(&scene, &echoes));
     TRY(dial(&scene, &fd));
-    peak = held;
+    before = weigh_again();
     TRY(push(fd, gigabyte, &sent));
-    CHECK(sent < gigabyte);         /* it was made to wait */
-    CHECK(peak - held < 4 * CHUNK); /* and what it sent is not all kept */
+    CHECK(sent < gigabyte);                    /* it was made to wait */
+    CHECK(weight_peak() - before < 4 * CHUNK); /* and what it sent is not all kept */
     room_reset(fd);
     TRY(aio_event_wait(scene.visit.over));
     return close_scene(&scene);
@@ -355,15 +440,15 @@ static int nobody_reads(void *arg, void **ret_result)
     uint64_t sent;
     int fd;
 
-    TRY(open_scene(&scene, ignore));
+    TRY(open_scene(&scene, &ignores));
     TRY(dial(&scene, &fd));
-    before = held;
-    peak = held;
+    before = weigh_again();
     TRY(push(fd, gigabyte, &sent));
     CHECK(sent < gigabyte);
-    CHECK(peak - before < 3 * CHUNK);
+    CHECK(weight_peak() - before < 3 * CHUNK);
     aio_event_set(scene.visit.over);
     room_reset(fd);
+    aio_server_abort_clients(scene.server); /* who reads nothing does not see that the peer left */
     return close_scene(&scene);
 }
 
@@ -379,10 +464,9 @@ static int peer_sends_a_gigabyte(void *arg, void **ret_result)
     uint64_t sent = 0;
     int fd;
 
-    TRY(open_scene(&scene, swallow));
+    TRY(open_scene(&scene, &swallows));
     TRY(dial(&scene, &fd));
-    before = held;
-    peak = held;
+    before = weigh_again();
     while (sent < gigabyte) {
         uint64_t more;
 
@@ -392,7 +476,7 @@ static int peer_sends_a_gigabyte(void *arg, void **ret_result)
     close(fd);
     TRY(aio_event_wait(scene.visit.over));
     CHECK(scene.visit.code == 0 && scene.visit.bytes == gigabyte);
-    CHECK(peak - before < 3 * CHUNK);
+    CHECK(weight_peak() - before < 3 * CHUNK);
     return close_scene(&scene);
 }
 
@@ -408,14 +492,13 @@ static int peer_sends_no_newline(void *arg, void **ret_result)
     size_t before;
     int fd;
 
-    TRY(open_scene(&scene, read_lines));
+    TRY(open_scene(&scene, &counts_lines));
     TRY(dial(&scene, &fd));
-    before = held;
-    peak = held;
+    before = weigh_again();
     TRY(push(fd, CHUNK, &sent));
     TRY(aio_event_wait(scene.visit.over));
     CHECK(scene.visit.code == AIO_EVALUE); /* the line is too long */
-    CHECK(peak - before < 4 * CHUNK);
+    CHECK(weight_peak() - before < 4 * CHUNK);
     close(fd);
     return close_scene(&scene);
 }
@@ -433,9 +516,9 @@ static int peers_flood(void *arg, void **ret_result)
     size_t size;
     int fd;
 
-    TRY(open_scene(&scene, echo));
+    TRY(open_scene(&scene, &echoes));
     for (int round = 0; round < 2; round++) {
-        before = held;
+        before = weight();
         for (int i = 0; i < FLOOD; i++) {
             TRY(dial(&scene, &fd));
             room_reset(fd);
@@ -446,7 +529,7 @@ static int peers_flood(void *arg, void **ret_result)
         }
         TRY(room_turn());
     }
-    CHECK(held <= before + CHUNK); /* what the first flood left was used again */
+    CHECK(weight() <= before + CHUNK); /* what the first flood left was used again */
     TRY(dial(&scene, &fd));
     TRY(aio_loop_sock_sendall(NULL, fd, "abc", 3));
     TRY(aio_loop_sock_recv(NULL, fd, data, 3, &size));
@@ -459,20 +542,39 @@ static void peers_that_flood_with_connections_leave_nothing(void **state)
     room_run(peers_flood);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, use_weighing_allocator, use_own_allocator)
+#define TEST(name, kind)                                                                           \
+    {                                                                                              \
+#name ", by " #kind, name, set_up_##kind, check_weight, NULL                               \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(peer_that_resets_is_an_error_of_its_connection),
-        TEST(peer_that_half_closes_gets_its_answer),
-        TEST(peer_that_stalls_keeps_nobody_and_can_be_thrown_out),
-        TEST(peer_that_sends_a_byte_at_a_time_is_understood),
-        TEST(peer_that_never_reads_is_made_to_wait),
-        TEST(peer_that_nobody_reads_is_made_to_wait),
-        TEST(peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little),
-        TEST(peer_that_sends_an_endless_line_is_an_error),
-        TEST(peers_that_flood_with_connections_leave_nothing),
+        TEST(peer_that_resets_is_an_error_of_its_connection, streams),
+        TEST(peer_that_half_closes_gets_its_answer, streams),
+        TEST(peer_that_stalls_keeps_nobody_and_can_be_thrown_out, streams),
+        TEST(peer_that_sends_a_byte_at_a_time_is_understood, streams),
+        TEST(peer_that_never_reads_is_made_to_wait, streams),
+        TEST(peer_that_nobody_reads_is_made_to_wait, streams),
+        TEST(peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little, streams),
+        TEST(peer_that_sends_an_endless_line_is_an_error, streams),
+        TEST(peers_that_flood_with_connections_leave_nothing, streams),
+        TEST(peer_that_resets_is_an_error_of_its_connection, streams_by_path),
+        TEST(peer_that_half_closes_gets_its_answer, streams_by_path),
+        TEST(peer_that_stalls_keeps_nobody_and_can_be_thrown_out, streams_by_path),
+        TEST(peer_that_sends_a_byte_at_a_time_is_understood, streams_by_path),
+        TEST(peer_that_never_reads_is_made_to_wait, streams_by_path),
+        TEST(peer_that_nobody_reads_is_made_to_wait, streams_by_path),
+        TEST(peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little, streams_by_path),
+        TEST(peer_that_sends_an_endless_line_is_an_error, streams_by_path),
+        TEST(peers_that_flood_with_connections_leave_nothing, streams_by_path),
+        TEST(peer_that_resets_is_an_error_of_its_connection, protocols),
+        TEST(peer_that_half_closes_gets_its_answer, protocols),
+        TEST(peer_that_stalls_keeps_nobody_and_can_be_thrown_out, protocols),
+        TEST(peer_that_never_reads_is_made_to_wait, protocols),
+        TEST(peer_that_nobody_reads_is_made_to_wait, protocols),
+        TEST(peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little, protocols),
+        TEST(peers_that_flood_with_connections_leave_nothing, protocols),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -10,7 +10,11 @@
 #include "support/room.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -408,7 +412,7 @@ static int flood(struct peer *peer, struct end *end)
         TRY(push(peer));
         TRY(aio_sleep(0));
         CHECK(aio_transport_get_write_buffer_size(end->transport) <= 512 * 1024);
-        CHECK(aio_transport_get_read_buffer_size(end->transport) <= 4096);
+        CHECK(aio_transport_get_read_buffer_size(end->transport) <= 512 * 1024);
     }
     CHECK_TEXT(talk->trace, "made lost!SSLError");
     return 0;
@@ -596,6 +600,308 @@ static void a_record_that_was_tampered_with_ends_the_connection(void **state)
     room_run(tamper);
 }
 
+/* --- floods -------------------------------------------------------------------------------- */
+
+/* The records of a client of TLS 1.2, sealed by hand: OpenSSL would send no more than it means. */
+struct sealer {
+    EVP_CIPHER_CTX *cipher;
+    unsigned char key_block[40]; /* keys of client and server, and their parts of the nonces */
+    uint64_t sequence;
+};
+
+enum { HANDSHAKE_RECORD = 22, ALERT_RECORD = 21, DATA_RECORD = 23, SEALED = 5 + 8 + 16 };
+
+/* After the handshake, of which the client's Finished was sealed. */
+static bool sealer_open(struct sealer *sealer, SSL *ssl)
+{
+    unsigned char secret[48];
+    unsigned char seed[13 + 64];
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+    EVP_KDF_CTX *derivation = EVP_KDF_CTX_new(kdf);
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string("digest", (char[]){"SHA256"}, 0),
+        OSSL_PARAM_construct_octet_string("secret", secret, sizeof(secret)),
+        OSSL_PARAM_construct_octet_string("seed", seed, sizeof(seed)),
+        OSSL_PARAM_construct_end(),
+    };
+    bool so;
+
+    *sealer = (struct sealer){.cipher = EVP_CIPHER_CTX_new(), .sequence = 1};
+    memcpy(seed, "key expansion", 13);
+    so = SSL_SESSION_get_master_key(SSL_get_session(ssl), secret, sizeof(secret)) == 48 &&
+         SSL_get_server_random(ssl, seed + 13, 32) == 32 &&
+         SSL_get_client_random(ssl, seed + 45, 32) == 32 &&
+         EVP_KDF_derive(derivation, sealer->key_block, sizeof(sealer->key_block), parameters) == 1;
+    EVP_KDF_CTX_free(derivation);
+    EVP_KDF_free(kdf);
+    return so;
+}
+
+/* Seal a record: how long it is. AES128-GCM, whose nonce is the sequence number. */
+static size_t seal(struct sealer *sealer, int type, const void *data, size_t size,
+                   unsigned char *record)
+{
+    unsigned char about[13];
+    unsigned char nonce[12];
+    int got = 0;
+
+    for (int i = 0; i < 8; i++)
+        about[i] = (unsigned char)(sealer->sequence >> (56 - 8 * i));
+    sealer->sequence++;
+    about[8] = (unsigned char)type;
+    about[9] = 3;
+    about[10] = 3;
+    about[11] = (unsigned char)(size >> 8);
+    about[12] = (unsigned char)size;
+    memcpy(nonce, sealer->key_block + 32, 4);
+    memcpy(nonce + 4, about, 8);
+    record[0] = (unsigned char)type;
+    record[1] = record[2] = 3;
+    record[3] = (unsigned char)((size + 24) >> 8);
+    record[4] = (unsigned char)(size + 24);
+    memcpy(record + 5, about, 8);
+    (void)EVP_EncryptInit_ex(sealer->cipher, EVP_aes_128_gcm(), NULL, sealer->key_block, nonce);
+    (void)EVP_EncryptUpdate(sealer->cipher, NULL, &got, about, sizeof(about));
+    if (size > 0)
+        (void)EVP_EncryptUpdate(sealer->cipher, record + 13, &got, data, (int)size);
+    (void)EVP_EncryptFinal_ex(sealer->cipher, record + 13 + size, &got);
+    (void)EVP_CIPHER_CTX_ctrl(sealer->cipher, EVP_CTRL_GCM_GET_TAG, 16, record + 13 + size);
+    return SEALED + size;
+}
+
+struct flood {
+    struct room *room;
+    struct end end;
+    struct peer peer;
+    struct sealer sealer;
+};
+
+static const char twelve[] = "AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256";
+
+static int flood_open(struct flood *flood, struct room *room, int version)
+{
+    *flood = (struct flood){.room = room};
+    TRY(open_end(room, &flood->end, 0));
+    TRY(make_waitable(room));
+    peer_open(&flood->peer, room, 65536, version);
+    CHECK(SSL_set_cipher_list(flood->peer.ssl, twelve) == 1);
+    TRY(peer_shake(&flood->peer));
+    TRY(end_code(&flood->end, 0));
+    CHECK(version != TLS1_2_VERSION || sealer_open(&flood->sealer, flood->peer.ssl));
+    return 0;
+}
+
+static int flood_close(struct flood *flood)
+{
+    EVP_CIPHER_CTX_free(flood->sealer.cipher);
+    peer_close(&flood->peer);
+    return close_end(&flood->end);
+}
+
+/* Send a batch as far as it goes; each time the socket is full the library has a turn, and we read
+ * what it answered, if we do. Gives up once it has left. */
+static int flood_send(struct flood *flood, const void *data, size_t size, bool reads)
+{
+    const struct talk *talk = &flood->room->talks[0];
+    char answers[8192];
+
+    for (size_t done = 0; done < size && !talk->lost;) {
+        ssize_t sent = send(flood->room->fds[1], (const char *)data + done, size - done,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        CHECK(sent >= 0 || errno == EAGAIN || errno == EPIPE || errno == ECONNRESET);
+        if (sent < 0 && errno != EAGAIN)
+            return 0;
+        done += sent < 0 ? 0 : (size_t)sent;
+        while (reads && recv(flood->room->fds[1], answers, sizeof(answers), MSG_DONTWAIT) > 0)
+            continue;
+        TRY(aio_sleep(0));
+        CHECK(aio_transport_get_write_buffer_size(flood->end.transport) <= 512 * 1024);
+        CHECK(aio_transport_get_read_buffer_size(flood->end.transport) <= 512 * 1024);
+    }
+    return 0;
+}
+
+/* So many records of a kind, one after the other. */
+static int flood_with(struct flood *flood, int type, const void *data, size_t size, size_t count,
+                      bool reads)
+{
+    static unsigned char batch[64 * 1024];
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && !flood->room->talks[0].lost; i++) {
+        used += seal(&flood->sealer, type, data, size, batch + used);
+        if (used + SEALED + size <= sizeof(batch) && i + 1 < count)
+            continue;
+        TRY(flood_send(flood, batch, used, reads));
+        used = 0;
+    }
+    return 0;
+}
+
+/* A ClientHello, of which a library that does not renegotiate reads no more than the length. */
+static const unsigned char hello_again[4 + 60] = {1, 0, 0, 60, 3, 3};
+
+/* Ask, and wait until all of it was read: what the process holds then. */
+static int ask_again(struct flood *flood, size_t count, size_t *ret_held)
+{
+    TRY(flood_with(flood, HANDSHAKE_RECORD, hello_again, sizeof(hello_again), count, true));
+    do
+        TRY(room_turn());
+    while (aio_transport_get_read_buffer_size(flood->end.transport) > 0);
+    *ret_held = mallinfo2().uordblks;
+    return 0;
+}
+
+static int renegotiate_for_ever(struct flood *flood)
+{
+    size_t before;
+    size_t after;
+
+    TRY(ask_again(flood, 2000, &before));
+    TRY(ask_again(flood, 20000, &after));
+    CHECK(after < before + 64 * 1024); /* where a sanitizer allocates, nothing is counted */
+    TRY(flood_with(flood, DATA_RECORD, "at last", 7, 1, true));
+    TRY(talk_wait_received(&flood->room->talks[0], 7));
+    CHECK_TEXT(flood->room->talks[0].trace, "made data:7");
+    return 0;
+}
+
+static int renegotiate_and_read(void *arg, void **ret_result)
+{
+    struct flood flood;
+
+    TRY(flood_open(&flood, arg, TLS1_2_VERSION));
+    TRY(renegotiate_for_ever(&flood));
+    return flood_close(&flood);
+}
+
+static void a_peer_that_renegotiates_for_ever_is_refused_each_time_and_grows_nothing(void **state)
+{
+    (void)state;
+    room_run(renegotiate_and_read);
+}
+
+static int renegotiate_and_read_nothing(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct flood flood;
+
+    TRY(flood_open(&flood, room, TLS1_2_VERSION));
+    TRY(flood_with(&flood, HANDSHAKE_RECORD, hello_again, sizeof(hello_again), 200000, false));
+    TRY(talk_wait_lost(&room->talks[0]));
+    CHECK_TEXT(room->talks[0].trace, "made lost!SSLError");
+    return flood_close(&flood);
+}
+
+static void a_peer_that_renegotiates_for_ever_and_reads_no_answer_is_given_up(void **state)
+{
+    (void)state;
+    room_run(renegotiate_and_read_nothing);
+}
+
+static int flood_with_warnings(void *arg, void **ret_result)
+{
+    static const unsigned char user_cancelled[2] = {1, 90};
+    struct room *room = arg;
+    struct flood flood;
+
+    TRY(flood_open(&flood, room, TLS1_2_VERSION));
+    TRY(flood_with(&flood, ALERT_RECORD, user_cancelled, sizeof(user_cancelled), 10000, true));
+    TRY(talk_wait_lost(&room->talks[0]));
+    CHECK_TEXT(room->talks[0].trace, "made lost!SSLError");
+    return flood_close(&flood);
+}
+
+static void a_flood_of_warnings_ends_the_connection(void **state)
+{
+    (void)state;
+    room_run(flood_with_warnings);
+}
+
+static int flood_with_nothing(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct flood flood;
+
+    TRY(flood_open(&flood, room, TLS1_2_VERSION));
+    TRY(flood_with(&flood, DATA_RECORD, "", 0, 10000, true));
+    TRY(talk_wait_lost(&room->talks[0]));
+    CHECK_TEXT(room->talks[0].trace, "made lost!SSLError");
+    return flood_close(&flood);
+}
+
+static void a_flood_of_empty_records_ends_the_connection(void **state)
+{
+    (void)state;
+    room_run(flood_with_nothing);
+}
+
+/* New keys that nobody has to answer, so many bytes, and then data. */
+static int change_keys(struct flood *flood, long much, long *ret_size)
+{
+    char *data;
+
+    for (*ret_size = 0; *ret_size < much; *ret_size = BIO_get_mem_data(flood->peer.out, &data)) {
+        CHECK(SSL_key_update(flood->peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+        CHECK(SSL_do_handshake(flood->peer.ssl) == 1);
+    }
+    CHECK(SSL_write(flood->peer.ssl, "at last", 7) == 7);
+    *ret_size = BIO_get_mem_data(flood->peer.out, &data);
+    TRY(flood_send(flood, data, (size_t)*ret_size, false));
+    (void)BIO_reset(flood->peer.out);
+    return 0;
+}
+
+/* What has come at once is read in many turns. */
+static int flood_with_keys(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct flood flood;
+    aio_transport *transport;
+    unsigned turns = 0;
+    long size;
+
+    TRY(flood_open(&flood, room, TLS1_3_VERSION));
+    transport = flood.end.transport;
+    TRY(aio_transport_pause_reading(transport));
+    TRY(change_keys(&flood, 200000, &size));
+    while (aio_transport_get_read_buffer_size(transport) < (size_t)size)
+        TRY(aio_sleep(0));
+    TRY(aio_transport_resume_reading(transport));
+    for (; room->talks[0].received == 0; turns++)
+        TRY(aio_sleep(0));
+    CHECK_TEXT(room->talks[0].trace, "made data:7");
+    CHECK(turns >= 10);
+    return flood_close(&flood);
+}
+
+static void a_flood_of_new_keys_lets_others_have_their_turn(void **state)
+{
+    (void)state;
+    room_run(flood_with_keys);
+}
+
+static int flood_with_keys_and_leave(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct flood flood;
+    long size;
+
+    TRY(flood_open(&flood, room, TLS1_3_VERSION));
+    TRY(change_keys(&flood, 100000, &size));
+    CHECK(shutdown(room->fds[1], SHUT_WR) == 0);
+    TRY(talk_wait_lost(&room->talks[0]));
+    CHECK_TEXT(room->talks[0].trace, "made data:7 eof lost");
+    return flood_close(&flood);
+}
+
+static void what_was_sent_after_a_flood_is_read_though_the_peer_has_left(void **state)
+{
+    (void)state;
+    room_run(flood_with_keys_and_leave);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -613,6 +919,12 @@ int main(void)
         TEST(data_that_nobody_reads_stops_the_peer),
         TEST(an_end_without_close_notify_is_an_end),
         TEST(a_record_that_was_tampered_with_ends_the_connection),
+        TEST(a_peer_that_renegotiates_for_ever_is_refused_each_time_and_grows_nothing),
+        TEST(a_peer_that_renegotiates_for_ever_and_reads_no_answer_is_given_up),
+        TEST(a_flood_of_warnings_ends_the_connection),
+        TEST(a_flood_of_empty_records_ends_the_connection),
+        TEST(a_flood_of_new_keys_lets_others_have_their_turn),
+        TEST(what_was_sent_after_a_flood_is_read_though_the_peer_has_left),
     };
 
     return RUN_TESTS(tests, authority_make, authority_drop);

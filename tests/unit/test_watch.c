@@ -554,6 +554,94 @@ static void watcher_runs_in_one_context_of_its_own(void **state)
     aio_contextvar_unref(variable);
 }
 
+/* --- many at once ---------------------------------------------------------------------- */
+
+enum { MANY = 200 };
+
+/* So many descriptors of one end, all of them readable. */
+struct crowd {
+    struct ends *ends;
+    struct one {
+        struct crowd *crowd;
+        int fd;
+    } one[MANY];
+    size_t calls;
+    size_t calls_before_soon; /* how many had been called when what the first queued ran */
+    bool stops;               /* the first stops the loop */
+};
+
+static int note_soon(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    crowd->calls_before_soon = crowd->calls;
+    return 0;
+}
+
+static int read_one(void *arg)
+{
+    struct one *one = arg;
+    struct crowd *crowd = one->crowd;
+    aio_loop *loop = crowd->ends->f->loop;
+
+    if (crowd->calls++ == 0) {
+        assert_int_equal(aio_loop_call_soon(loop, note_soon, crowd, NULL), 0);
+        if (crowd->stops)
+            aio_loop_stop(loop);
+    }
+    assert_true(aio_loop_remove_reader(loop, one->fd));
+    return 0;
+}
+
+static void gather_crowd(struct crowd *crowd, struct ends *ends)
+{
+    memset(crowd, 0, sizeof(*crowd));
+    crowd->ends = ends;
+    for (size_t i = 0; i < MANY; i++) {
+        crowd->one[i] = (struct one){crowd, dup(ends->here)};
+        assert_true(crowd->one[i].fd >= 0);
+        assert_int_equal(
+            aio_loop_add_reader(ends->f->loop, crowd->one[i].fd, read_one, &crowd->one[i]), 0);
+    }
+    make_readable(ends);
+}
+
+static void disperse_crowd(struct crowd *crowd)
+{
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(close(crowd->one[i].fd), 0);
+}
+
+static void what_one_of_many_queues_waits_for_a_part_of_them_only(void **state)
+{
+    struct ends *ends = ends_of(state);
+    struct crowd crowd;
+
+    gather_crowd(&crowd, ends);
+    for (size_t i = 0; i < MANY && crowd.calls < MANY; i++)
+        turn(ends->f, 1);
+    assert_int_equal(crowd.calls, MANY);
+    assert_in_range(crowd.calls_before_soon, 1, MANY - 1);
+    disperse_crowd(&crowd);
+}
+
+static void stop_among_many_leaves_the_rest_to_the_next_run(void **state)
+{
+    struct ends *ends = ends_of(state);
+    struct crowd crowd;
+
+    gather_crowd(&crowd, ends);
+    crowd.stops = true;
+    assert_int_equal(aio_loop_run_forever(ends->f->loop), 0);
+    assert_in_range(crowd.calls, 1, MANY - 1);
+    assert_int_equal(crowd.calls_before_soon, 0);
+    for (size_t i = 0; i < MANY && crowd.calls < MANY; i++)
+        turn(ends->f, 1);
+    assert_int_equal(crowd.calls, MANY);
+    assert_true(crowd.calls_before_soon > 0);
+    disperse_crowd(&crowd);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -584,6 +672,8 @@ int main(void)
         TEST(number_that_has_become_a_regular_file_is_silent),
         TEST(loop_may_be_closed_while_watchers_are_there),
         TEST(watcher_runs_in_one_context_of_its_own),
+        TEST(what_one_of_many_queues_waits_for_a_part_of_them_only),
+        TEST(stop_among_many_leaves_the_rest_to_the_next_run),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

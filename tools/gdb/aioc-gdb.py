@@ -11,10 +11,9 @@
 Needs the library's debug information, and nothing of the process: a hung one answers as well.
 Nothing is written to it, and no function of it is called.
 
-How it finds them: all stacks are slots of slabs, which the library keeps in one list. A slot that
-is taken has a fiber at its upper end, and that of a task knows its loop; a loop that has never run
-a task is not found. A suspended fiber's stack pointer, frame pointer and place lie open in it,
-whichever way fibers switch; gdb's own unwinder goes on from there.
+How it finds them: the library keeps its loops in one list, and each loop its tasks. A suspended
+fiber's stack pointer, frame pointer and place lie open in it, whichever way fibers switch; gdb's
+own unwinder goes on from there.
 """
 import gdb
 import gdb.unwinder
@@ -51,37 +50,12 @@ def constant(name):
     return int(gdb.parse_and_eval(name))
 
 
-# ---- fibers, loops, tasks ------------------------------------------------------------------
-
-def fiber_of(slab, slot):
-    """As aio__slot_fiber() has it."""
-    step = constant('AIO__COLOUR_STEP')
-    fiber = gdb.lookup_type('struct aio__fiber')
-    size = fiber.sizeof + slot % constant('AIO__COLOURS') * step
-    lines = (size + step - 1) // step * step
-    end = int(slab['base']) + (slot + 1) * int(slab['space']['size'])
-    return gdb.Value(end - lines).cast(fiber.pointer()).dereference()
-
-
-def each_fiber():
-    registry = gdb.parse_and_eval("'slab.c'::registry")
-    for node in each_node(registry):
-        slab = container_of(node, 'struct aio__slab', 'registered')
-        slots = slab['slots']
-        for slot in range(int(slab['fresh'])):
-            if slots[slot]['made']:
-                yield fiber_of(slab, slot)
-
+# ---- loops and tasks -----------------------------------------------------------------------
 
 def loops():
-    """The loops that have run a task."""
-    base = int(gdb.parse_and_eval('(void *)&strand_base'))
-    pointer = gdb.lookup_type('struct aio_loop').pointer()
-    found = {}
-    for fiber in each_fiber():
-        if int(fiber['fn']) == base and int(fiber['user']) != 0:
-            found[int(fiber['user'])] = fiber['user'].cast(pointer).dereference()
-    return [found[address] for address in sorted(found)]
+    """All loops whose memory is still there, in the order of their making."""
+    for node in each_node(gdb.parse_and_eval("'registry.c'::all_loops")):
+        yield container_of(node, 'struct aio_loop', 'registered')
 
 
 def tasks_of(loop):
@@ -249,14 +223,14 @@ def print_stack(task):
 # ---- commands ------------------------------------------------------------------------------
 
 class InfoLoops(gdb.Command):
-    """List all loops that have run a task: info aio-loops"""
+    """List all loops: info aio-loops"""
 
     def __init__(self):
         super().__init__('info aio-loops', gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
         threads = threads_by_address()
-        found = loops()
+        found = list(loops())
         for number, loop in enumerate(found, 1):
             print(describe_loop(number, loop, threads))
         print(f'{len(found)} loop{"" if len(found) == 1 else "s"}')

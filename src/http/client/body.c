@@ -214,3 +214,51 @@ static int next_chunk(aio_iterator *iterator, void **ret_item)
 }
 
 const aio_iterator_ops aio__httpc_chunks = {.size = sizeof(aio__httpc_chunks), .next = next_chunk};
+
+/* --- line by line ----------------------------------------------------------------------- */
+
+/* Add to the line what there is of it; true: it is complete. */
+static int take_line(aio_http_response *response, bool *ret_is_complete)
+{
+    aio_buffer *left = &response->left;
+    const char *data = left->data;
+    const char *end = memchr(data, '\n', left->size);
+    size_t size = end == NULL ? left->size : (size_t)(end - data) + 1;
+
+    if (size > response->session->options.buffer_size - response->line.size)
+        return aio_raise(AIO_HTTP_ETOOLARGE, "a line is over the limit of %zu bytes: %s",
+                         response->session->options.buffer_size, response->url.shown);
+    if (aio__httpc_add(&response->line, data, size) < 0)
+        return AIO_ENOMEM;
+    left->data = data + size;
+    left->size -= size;
+    *ret_is_complete = end != NULL;
+    return 0;
+}
+
+/* What was read of a line when a wait was cancelled is kept for the next call. */
+static int next_line(aio_iterator *iterator, void **ret_item)
+{
+    aio_http_response *response = aio__httpc_of(iterator, aio_http_response, lines);
+    bool is_complete = false;
+    int err = 0;
+
+    if (response->line_was_given)
+        response->line.size = 0;
+    response->line_was_given = false;
+    while (err == 0 && !is_complete) {
+        err = need_piece(response);
+        if (err == 0)
+            err = take_line(response, &is_complete);
+    }
+    if (err == AIO_ESTOP && response->line.size > 0)
+        err = 0;
+    if (err < 0)
+        return err;
+    response->line_was_given = true;
+    response->item = (aio_buffer){response->line.data, response->line.size};
+    *ret_item = &response->item;
+    return 0;
+}
+
+const aio_iterator_ops aio__httpc_lines = {.size = sizeof(aio__httpc_lines), .next = next_line};

@@ -90,6 +90,9 @@ struct aio__httpc_url {
 /* Read a URL, relative to another (may be NULL), with more of a query. 0, AIO_EVALUE, AIO_ENOMEM. */
 int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char *text,
                         const aio_http_field *params, size_t param_count);
+/* The same, relative to a session's base: to ask for a URL again and again takes no reading. */
+int aio__httpc_url_read_again(aio_http_session *session, struct aio__httpc_url *url,
+                              const char *text, const aio_http_field *params, size_t param_count);
 /* The same of a proxy: other schemes, no path. */
 int aio__httpc_url_read_proxy(struct aio__httpc_url *url, const char *text);
 void aio__httpc_url_free(struct aio__httpc_url *url);
@@ -118,6 +121,8 @@ struct aio_http_session {
     char *field_texts;
     struct aio__httpc_url base;  /* text NULL: none */
     struct aio__httpc_url proxy; /* likewise */
+    char *last_text;             /* of a URL that was read, and what it is; NULL: none */
+    struct aio__httpc_url last;
 
     /* engine.c */
     CURLM *multi;
@@ -162,11 +167,15 @@ bool aio__httpc_curl_has_openssl(void);
 enum { AIO__HTTPC_START = 1, AIO__HTTPC_RESUME = 2, AIO__HTTPC_END = 4 };
 
 struct aio__httpc_inflater;
+struct aio__httpc_upload;
 
 struct aio_http_response {
     aio_http_session *session; /* referenced */
     aio_iterator iterator;     /* of chunks */
     aio_buffer item;           /* its item */
+    aio_iterator lines;        /* of lines */
+    struct aio__bytes line;    /* its item, or the beginning of it */
+    bool line_was_given;
     unsigned refs;
 
     /* The request */
@@ -187,6 +196,7 @@ struct aio_http_response {
     struct aio__bytes body;      /* of bytes, json or form */
     aio_iterator *stream;        /* borrowed during the call that sends it; then NULL */
     size_t stream_size;
+    struct aio__httpc_upload *files; /* a form with files of the disk: the stream. NULL: another */
 
     /* The transfer */
     CURL *easy;                   /* NULL: none */
@@ -293,8 +303,21 @@ int aio__httpc_body_begin(aio_http_response *response);
 /* Read it whole; the iterator of its chunks. */
 int aio__httpc_body_read(aio_http_response *response);
 extern const aio_iterator_ops aio__httpc_chunks;
+extern const aio_iterator_ops aio__httpc_lines;
 
-/* inflate.c */
+/* inflate.c: what it can undo, as the build found libraries for. */
+#ifdef AIO__BROTLI
+#define AIO__HTTPC_BROTLI ", br"
+#else
+#define AIO__HTTPC_BROTLI ""
+#endif
+#ifdef AIO__ZSTD
+#define AIO__HTTPC_ZSTD ", zstd"
+#else
+#define AIO__HTTPC_ZSTD ""
+#endif
+#define AIO__HTTPC_ENCODINGS "gzip, deflate" AIO__HTTPC_BROTLI AIO__HTTPC_ZSTD
+
 bool aio__httpc_can_inflate(const char *encoding);
 int aio__httpc_inflater_new(const char *encoding, struct aio__httpc_inflater **ret_inflater);
 void aio__httpc_inflater_free(struct aio__httpc_inflater *inflater);
@@ -315,10 +338,37 @@ int aio__httpc_copy_fields(const aio_http_field *fields, size_t count, aio_http_
 const char *aio__httpc_find_field(const aio_http_field *fields, size_t count, const char *name);
 
 /* form.c */
+
+/* A part of a form of several. */
+struct aio__httpc_part {
+    struct aio__httpc_part *next;
+    struct aio__bytes head; /* its header lines */
+    struct aio__bytes data;
+    char *path; /* of a file, instead of the data; NULL: none */
+};
+
+struct aio_http_form {
+    unsigned refs;
+    struct aio__httpc_part *first;
+    struct aio__httpc_part **end;
+};
+
 int aio__httpc_form_encode(const aio_http_field *fields, size_t count, struct aio__bytes *body);
 int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
                                 char *content_type, size_t size);
-enum { AIO__HTTPC_MULTIPART_TYPE = 100 }; /* bytes of its content type */
+enum {
+    AIO__HTTPC_MULTIPART_TYPE = 100, /* bytes of its content type */
+    AIO__HTTPC_BOUNDARY = 33         /* of the line between parts */
+};
+int aio__httpc_make_boundary(char boundary[AIO__HTTPC_BOUNDARY]);
+
+/* files.c: a form with files of the disk, as a stream. Opening it may suspend. */
+bool aio__httpc_has_files(const aio_http_form *form);
+int aio__httpc_files_open(aio_http_form *form, struct aio__httpc_upload **ret_upload);
+void aio__httpc_files_close(struct aio__httpc_upload *upload);
+/* Begin from the beginning. Gives the iterator of its pieces, its size and its content type. */
+aio_iterator *aio__httpc_files_begin(struct aio__httpc_upload *upload, size_t *ret_size,
+                                     const char **ret_type);
 
 /* resolve.c: look a host up for libcurl, and add the answer to a list for CURLOPT_RESOLVE. */
 int aio__httpc_resolve(aio_http_session *session, const char *host, unsigned port,
@@ -331,7 +381,8 @@ void aio__httpc_trust_free(aio_http_session *session);
 /* Make an easy handle trust them. */
 int aio__httpc_trust_use(aio_http_session *session, CURL *easy);
 
-/* error.c: what libcurl's code means to us. */
+/* error.c: give the codes their names; what libcurl's code means to us. */
+void aio__httpc_register_errors(void);
 int aio__httpc_code_of(CURLcode result, const aio_http_response *response);
 
 /* charset.c: bytes to UTF-8. */

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* An easy handle with the jar: 0, or why not. */
 static int open_jar(aio_http_session *session, CURL **ret_easy)
@@ -131,4 +132,48 @@ int aio_http_session_clear_cookies(aio_http_session *session)
         err = AIO_ENOMEM;
     curl_easy_cleanup(easy);
     return err;
+}
+
+/* The value in a Set-Cookie header, copied; NULL: memory is short. */
+static char *copy_value(const char *text)
+{
+    size_t size = strcspn(text, ";");
+    char *copy;
+
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
+        size--;
+    if (size >= 2 && text[0] == '"' && text[size - 1] == '"') {
+        text++;
+        size -= 2;
+    }
+    copy = aio_malloc(size + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return copy;
+}
+
+int aio_http_response_cookie(const aio_http_response *response, const char *name, char **ret_value)
+{
+    size_t size = name == NULL ? 0 : strlen(name);
+    const char *text = NULL;
+    char *value;
+
+    if (response == NULL || size == 0 || ret_value == NULL)
+        return aio_raise(AIO_EVALUE, "a response, a name and a place for the value are needed");
+    for (size_t i = 0; i < response->received_count; i++) {
+        const aio_http_field *field = &response->received[i];
+
+        if (strcasecmp(field->name, "Set-Cookie") == 0 && strncmp(field->value, name, size) == 0 &&
+            field->value[size] == '=')
+            text = field->value + size + 1; /* the last counts */
+    }
+    if (text == NULL)
+        return aio_raise(AIO_EKEY, "no cookie of the name %s", name);
+    value = copy_value(text);
+    if (value == NULL)
+        return AIO_ENOMEM;
+    *ret_value = value;
+    return 0;
 }

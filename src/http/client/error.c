@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * error.c - what libcurl's codes mean to us
+ * error.c - the classes of the client's errors, and what libcurl's codes mean to us
+ *
+ * The names are those of aiohttp, where it has one.
  */
 #include "http/client/client.h"
 
 #include <aio/dns.h>
 #include <aio/error.h>
 #include <errno.h>
+
+static const aio_error_class classes[] = {
+    {AIO_HTTP_ECLIENT, 0, "ClientError", NULL},
+    {AIO_HTTP_ESTATUS, AIO_HTTP_ECLIENT, "ClientResponseError", NULL},
+    {AIO_HTTP_EREDIRECT, AIO_HTTP_ESTATUS, "TooManyRedirects", NULL},
+    {AIO_HTTP_EPROTOCOL, AIO_HTTP_ECLIENT, "ServerConnectionError", "the server speaks no HTTP"},
+    {AIO_HTTP_EPAYLOAD, AIO_HTTP_ECLIENT, "ClientPayloadError", "the body is cut or broken"},
+    {AIO_HTTP_ETOOLARGE, AIO_HTTP_ECLIENT, "ClientTooLargeError", "the response is over the limit"},
+    {AIO_HTTP_ECONTENTTYPE, AIO_HTTP_ESTATUS, "ContentTypeError", NULL},
+    {AIO_HTTP_EPROXY, AIO_HTTP_ECLIENT, "ClientProxyConnectionError", "the proxy refuses"},
+    {0, 0, NULL, NULL},
+};
+
+void aio__httpc_register_errors(void)
+{
+    (void)aio_error_register(classes); /* what is not registered has plainer names */
+}
 
 /* Why the system refused, if it was the system. */
 static int system_code(const aio_http_response *response, int otherwise)

@@ -58,18 +58,6 @@ int aio__httpc_form_encode(const aio_http_field *fields, size_t count, struct ai
 
 /* --- of several ------------------------------------------------------------------------- */
 
-struct part {
-    struct part *next;
-    struct aio__bytes head; /* its header lines */
-    struct aio__bytes data;
-};
-
-struct aio_http_form {
-    unsigned refs;
-    struct part *first;
-    struct part **end;
-};
-
 aio_http_form *aio_http_form_new(void)
 {
     aio_http_form *form = aio_calloc(1, sizeof(*form));
@@ -90,10 +78,11 @@ aio_http_form *aio_http_form_ref(aio_http_form *form)
     return form;
 }
 
-static void free_part(struct part *part)
+static void free_part(struct aio__httpc_part *part)
 {
     aio__bytes_free(&part->head);
     aio__bytes_free(&part->data);
+    aio_free(part->path);
     aio_free(part);
 }
 
@@ -101,7 +90,7 @@ void aio_http_form_unref(aio_http_form *form)
 {
     if (form == NULL || --form->refs != 0)
         return;
-    for (struct part *part = form->first, *next; part != NULL; part = next) {
+    for (struct aio__httpc_part *part = form->first, *next; part != NULL; part = next) {
         next = part->next;
         free_part(part);
     }
@@ -123,8 +112,8 @@ static int add_quoted(struct aio__bytes *head, const char *key, const char *text
     return err < 0 ? err : aio__httpc_add_text(head, "\"");
 }
 
-static int fill_part(struct part *part, const char *name, const char *filename, const char *type,
-                     aio_buffer data)
+static int fill_part(struct aio__httpc_part *part, const char *name, const char *filename,
+                     const char *type, aio_buffer data)
 {
     int err = add_quoted(&part->head, "Content-Disposition: form-data; name=\"", name);
 
@@ -140,11 +129,15 @@ static int fill_part(struct part *part, const char *name, const char *filename, 
 }
 
 static int add_part(aio_http_form *form, const char *name, const char *filename, const char *type,
-                    aio_buffer data)
+                    aio_buffer data, const char *path)
 {
-    struct part *part = aio_calloc(1, sizeof(*part));
+    struct aio__httpc_part *part = aio_calloc(1, sizeof(*part));
     int err = part == NULL ? AIO_ENOMEM : fill_part(part, name, filename, type, data);
 
+    if (err == 0 && path != NULL) {
+        part->path = aio_strdup(path);
+        err = part->path == NULL ? AIO_ENOMEM : 0;
+    }
     if (err < 0) {
         if (part != NULL)
             free_part(part);
@@ -161,7 +154,7 @@ int aio_http_form_add(aio_http_form *form, const char *name, const char *value)
         return aio__httpc_failure();
     if (name == NULL || value == NULL)
         return aio_raise(AIO_EVALUE, "a field has a name and a value");
-    return add_part(form, name, NULL, NULL, (aio_buffer){value, strlen(value)});
+    return add_part(form, name, NULL, NULL, (aio_buffer){value, strlen(value)}, NULL);
 }
 
 int aio_http_form_add_file(aio_http_form *form, const char *name, const char *filename,
@@ -175,33 +168,52 @@ int aio_http_form_add_file(aio_http_form *form, const char *name, const char *fi
         content_type = "application/octet-stream";
     if (!aio__httpc_is_line(content_type))
         return aio_raise(AIO_EVALUE, "a content type is one line");
-    return add_part(form, name, filename, content_type, data);
+    return add_part(form, name, filename, content_type, data, NULL);
 }
 
-static int make_boundary(char *boundary, size_t size)
+int aio_http_form_add_path(aio_http_form *form, const char *name, const char *path,
+                           const char *filename, const char *content_type)
 {
-    unsigned char random[16];
+    const char *last = path == NULL ? NULL : strrchr(path, '/');
+
+    if (form == NULL)
+        return aio__httpc_failure();
+    if (name == NULL || path == NULL)
+        return aio_raise(AIO_EVALUE, "a file has a name of the field, and a path");
+    if (content_type == NULL)
+        content_type = "application/octet-stream";
+    if (!aio__httpc_is_line(content_type))
+        return aio_raise(AIO_EVALUE, "a content type is one line");
+    if (filename == NULL)
+        filename = last == NULL ? path : last + 1;
+    return add_part(form, name, filename, content_type, (aio_buffer){0}, path);
+}
+
+int aio__httpc_make_boundary(char boundary[AIO__HTTPC_BOUNDARY])
+{
+    unsigned char random[(AIO__HTTPC_BOUNDARY - 1) / 2];
     size_t used = 0;
 
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return -EIO;
     for (size_t i = 0; i < sizeof(random); i++)
-        used += (size_t)snprintf(boundary + used, size - used, "%02x", random[i]);
+        used += (size_t)snprintf(boundary + used, AIO__HTTPC_BOUNDARY - used, "%02x", random[i]);
     return 0;
 }
 
 int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
                                 char *content_type, size_t size)
 {
-    char boundary[40];
+    char boundary[AIO__HTTPC_BOUNDARY];
     char line[50];
-    int err = make_boundary(boundary, sizeof(boundary));
+    int err = aio__httpc_make_boundary(boundary);
 
     if (err < 0)
         return err;
     (void)snprintf(content_type, size, "multipart/form-data; boundary=%s", boundary);
     (void)snprintf(line, sizeof(line), "--%s\r\n", boundary);
-    for (const struct part *part = form->first; part != NULL && err == 0; part = part->next) {
+    for (const struct aio__httpc_part *part = form->first; part != NULL && err == 0;
+         part = part->next) {
         err = aio__httpc_add_text(body, line);
         if (err == 0)
             err = aio__httpc_add(body, part->head.data, part->head.size);

@@ -94,7 +94,18 @@ static int make_cookies(aio_http_response *response, const aio_http_request_opti
     return err;
 }
 
-/* Gives the content type, in `buffer` if it is made; NULL without a body. */
+static int send_files(aio_http_response *response, aio_http_form *form, const char **ret_type)
+{
+    int err = aio__httpc_files_open(form, &response->files);
+
+    if (err < 0)
+        return err;
+    response->sends_stream = true;
+    response->stream = aio__httpc_files_begin(response->files, &response->stream_size, ret_type);
+    return 0;
+}
+
+/* Gives the content type, in `buffer` if it is made; NULL without a body. May suspend. */
 static int make_body(aio_http_response *response, const aio_http_request_options *options,
                      const char **ret_type, char *buffer, size_t size)
 {
@@ -118,6 +129,10 @@ static int make_body(aio_http_response *response, const aio_http_request_options
     if (options->form_count > 0) {
         *ret_type = "application/x-www-form-urlencoded";
         return aio__httpc_form_encode(options->form, options->form_count, &response->body);
+    }
+    if (options->multipart != NULL && aio__httpc_has_files(options->multipart)) {
+        response->has_body = false;
+        return send_files(response, options->multipart, ret_type);
     }
     if (options->multipart != NULL) {
         *ret_type = buffer;
@@ -199,8 +214,8 @@ static int fill_in(aio_http_response *response, const char *method, const char *
     int err = copy_text(&response->method, method);
 
     if (err == 0)
-        err = aio__httpc_url_read(&response->url, response->session->base.text, url,
-                                  options->params, options->param_count);
+        err = aio__httpc_url_read_again(response->session, &response->url, url, options->params,
+                                        options->param_count);
     if (err == 0)
         err = make_body(response, options, &type, type_buffer, sizeof(type_buffer));
     if (err == 0)
@@ -314,6 +329,20 @@ static bool is_secret(const char *name)
            strcasecmp(name, "Proxy-Authorization") == 0;
 }
 
+/* Prepare to send the body once more: 0, or that it is gone. */
+static int repeat_body(aio_http_response *response)
+{
+    const char *type;
+
+    if (response->files != NULL)
+        response->stream = aio__httpc_files_begin(response->files, &response->stream_size, &type);
+    else if (response->sends_stream)
+        return aio_raise(AIO_HTTP_EREDIRECT,
+                         "a redirect wants the body again, which was streamed: %s",
+                         response->url.shown);
+    return 0;
+}
+
 /* What a redirect makes of method and body (RFC 9110, 15.4). */
 static int change_method(aio_http_response *response)
 {
@@ -323,11 +352,7 @@ static int change_method(aio_http_response *response)
     char *get;
 
     if (!becomes_get)
-        return response->sends_stream
-                   ? aio_raise(AIO_HTTP_EREDIRECT,
-                               "a redirect wants the body again, which was streamed: %s",
-                               response->url.shown)
-                   : 0;
+        return repeat_body(response);
     get = aio_strdup("GET");
     if (get == NULL)
         return AIO_ENOMEM;

@@ -18,6 +18,8 @@
 #include <jansson.h>
 #endif
 
+enum { MAX_DEPTH = 64 }; /* of JSON */
+
 /* --- life ------------------------------------------------------------------------------- */
 
 aio_http_response *aio__httpc_response_new(aio_http_session *session)
@@ -29,6 +31,7 @@ aio_http_response *aio__httpc_response_new(aio_http_session *session)
     response->refs = 1;
     response->session = aio_http_session_ref(session);
     response->iterator.ops = &aio__httpc_chunks;
+    response->lines.ops = &aio__httpc_lines;
     aio__httpc_link_init(&response->added);
     aio__httpc_link_init(&response->work);
     return response;
@@ -52,6 +55,7 @@ static void free_response(aio_http_response *response)
     wipe(response->password);
     aio__httpc_url_free(&response->proxy);
     aio__bytes_free(&response->body);
+    aio__httpc_files_close(response->files);
     aio__bytes_free(&response->head);
     aio_free(response->received);
     aio_free(response->content_type);
@@ -60,6 +64,7 @@ static void free_response(aio_http_response *response)
     aio__bytes_free(&response->chunk);
     aio__bytes_free(&response->decoded);
     aio__httpc_inflater_free(response->inflater);
+    aio__bytes_free(&response->line);
     aio__bytes_free(&response->whole);
     aio_free(response->text);
     aio_free(response->text_charset);
@@ -275,6 +280,11 @@ aio_iterator *aio_http_response_iter_chunks(aio_http_response *response)
     return response == NULL ? NULL : &response->iterator;
 }
 
+aio_iterator *aio_http_response_iter_lines(aio_http_response *response)
+{
+    return response == NULL ? NULL : &response->lines;
+}
+
 int aio_http_response_text_as(aio_http_response *response, const char *charset,
                               const char **ret_text)
 {
@@ -320,6 +330,32 @@ static bool is_json(const char *type)
             strcmp(type + size - 5, "+json") == 0);
 }
 
+#ifdef AIO__JANSSON
+/* Whether lists and objects are nested too deep: jansson recurses for each, on a fiber's stack. */
+static bool is_too_deep(const char *text)
+{
+    size_t depth = 0;
+    bool in_string = false;
+
+    for (; *text != '\0'; text++) {
+        if (in_string) {
+            if (*text == '\\' && text[1] != '\0')
+                text++;
+            else if (*text == '"')
+                in_string = false;
+        } else if (*text == '"') {
+            in_string = true;
+        } else if (*text == '{' || *text == '[') {
+            if (++depth > MAX_DEPTH)
+                return true;
+        } else if ((*text == '}' || *text == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+#endif
+
 int aio_http_response_json(aio_http_response *response, struct json_t **ret_json)
 {
     const char *text = NULL;
@@ -338,8 +374,11 @@ int aio_http_response_json(aio_http_response *response, struct json_t **ret_json
 #ifdef AIO__JANSSON
     {
         json_error_t error;
-        json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+        json_t *value;
 
+        if (is_too_deep(text))
+            return aio_raise(AIO_EVALUE, "JSON that is nested more than %d deep", MAX_DEPTH);
+        value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
         if (value == NULL)
             return aio_raise(AIO_EVALUE, "%s: line %d column %d", error.text, error.line,
                              error.column);

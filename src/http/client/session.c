@@ -162,6 +162,8 @@ static void free_session(aio_http_session *session)
     aio_free(session->field_texts);
     aio__httpc_url_free(&session->base);
     aio__httpc_url_free(&session->proxy);
+    aio_free(session->last_text);
+    aio__httpc_url_free(&session->last);
     aio_lock_unref(session->trust_lock);
     aio_loop_unref(session->loop);
     aio_free(session);
@@ -174,6 +176,7 @@ aio_http_session *aio_http_session_new(const aio_http_session_options *options)
     aio_loop *loop = aio_get_event_loop();
     int err = 0;
 
+    aio__httpc_register_errors();
     if (options == NULL)
         options = &defaults;
     if (loop == NULL)

@@ -412,6 +412,7 @@ static CURLcode set_habits(const aio_http_session *session, CURL *easy)
     (void)SET(CURLOPT_CONNECTTIMEOUT_MS, 1000L * 86400); /* limits are ours */
     (void)SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     (void)SET(CURLOPT_USERAGENT, "aioc/" VERSION);
+    (void)SET(CURLOPT_NOPROXY, ""); /* for whatever host: the environment has no say */
     if (session->share != NULL) {
         (void)SET(CURLOPT_SHARE, session->share);
         (void)SET(CURLOPT_COOKIEFILE, ""); /* use its jar */
@@ -465,7 +466,7 @@ static int make_headers(aio_http_response *response)
                          response->fields[i].value);
     if (err == 0 && !options->no_decompress &&
         aio__httpc_find_field(response->fields, response->field_count, "Accept-Encoding") == NULL)
-        err = add_header(&response->headers, &line, "Accept-Encoding", "gzip, deflate");
+        err = add_header(&response->headers, &line, "Accept-Encoding", AIO__HTTPC_ENCODINGS);
     if (err == 0 && (response->has_body || response->sends_stream)) {
         if (aio__httpc_find_field(response->fields, response->field_count, "Content-Type") == NULL)
             err = add_header(&response->headers, &line, "Content-Type", NULL);

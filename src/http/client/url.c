@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MAX_REMEMBERED = 1024 }; /* bytes of a URL */
+
 void aio__httpc_url_free(struct aio__httpc_url *url)
 {
     aio_free(url->text);
@@ -159,6 +161,27 @@ static int add_params(CURLU *parsed, const aio_http_field *params, size_t count)
     return err < 0 ? err : why == CURLUE_OK ? 0 : bad_url(why);
 }
 
+/* A host written as "%34" is read as "4", and that the next time as the address 0.0.0.4: libcurl
+ * would go elsewhere than we say. */
+static int check_host(const struct aio__httpc_url *url)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL;
+    int err;
+
+    if (parsed == NULL)
+        return AIO_ENOMEM;
+    err = curl_url_set(parsed, CURLUPART_URL, url->text, 0) == CURLUE_OK
+              ? take_part(parsed, CURLUPART_HOST, &host)
+              : AIO_EVALUE;
+    curl_url_cleanup(parsed);
+    assert(err < 0 || host != NULL);
+    if (err == AIO_EVALUE || (err == 0 && strcmp(host, url->host) != 0))
+        err = aio_raise(AIO_EVALUE, "not a URL: its host can be read in two ways");
+    aio_free(host);
+    return err;
+}
+
 static bool is_absolute(const char *text)
 {
     return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
@@ -188,6 +211,8 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     if (err == 0 && !is_absolute(found.text))
         err = aio_raise(AIO_EVALUE, "a URL of http or https, not of %.*s",
                         (int)strcspn(found.text, ":"), found.text);
+    if (err == 0 && strchr(text, '%') != NULL)
+        err = check_host(&found);
     curl_url_cleanup(parsed);
     if (err < 0) {
         aio__httpc_url_free(&found);
@@ -196,6 +221,66 @@ int aio__httpc_url_read(struct aio__httpc_url *url, const char *base, const char
     aio__httpc_url_free(url);
     *url = found;
     return 0;
+}
+
+static int copy_text(char **ret_copy, const char *text)
+{
+    if (text == NULL)
+        return 0;
+    *ret_copy = aio_strdup(text);
+    return *ret_copy == NULL ? AIO_ENOMEM : 0;
+}
+
+/* Of one without user and password. */
+static int copy_url(struct aio__httpc_url *copy, const struct aio__httpc_url *url)
+{
+    struct aio__httpc_url made = {.port = url->port, .is_tls = url->is_tls};
+    int err = copy_text(&made.text, url->text);
+
+    if (err == 0)
+        err = copy_text(&made.shown, url->shown);
+    if (err == 0)
+        err = copy_text(&made.origin, url->origin);
+    if (err == 0)
+        err = copy_text(&made.host, url->host);
+    if (err < 0) {
+        aio__httpc_url_free(&made);
+        return err;
+    }
+    aio__httpc_url_free(copy);
+    *copy = made;
+    return 0;
+}
+
+/* Note what a text was read as. Not to have memory for it costs time alone. */
+static void remember(aio_http_session *session, const char *text, const struct aio__httpc_url *url)
+{
+    char *copy;
+
+    if (url->user != NULL || url->password != NULL || strlen(text) > MAX_REMEMBERED)
+        return;
+    copy = aio_strdup(text);
+    if (copy == NULL || copy_url(&session->last, url) < 0) {
+        aio_free(copy);
+        return;
+    }
+    aio_free(session->last_text);
+    session->last_text = copy;
+}
+
+int aio__httpc_url_read_again(aio_http_session *session, struct aio__httpc_url *url,
+                              const char *text, const aio_http_field *params, size_t param_count)
+{
+    int err;
+
+    if (text != NULL && param_count == 0 && session->last_text != NULL &&
+        strcmp(session->last_text, text) == 0)
+        return copy_url(url, &session->last);
+    err = aio__httpc_url_read(url, session->base.text, text, params, param_count);
+    assert(err < 0 || text != NULL);
+    if (err == 0 && param_count == 0)
+        remember(session, text, url);
+    return err;
 }
 
 static bool is_proxy_scheme(const char *scheme)

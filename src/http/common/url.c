@@ -64,8 +64,8 @@ static size_t decode_byte(const char *text, size_t size, bool plus, char *ret_by
     return 3;
 }
 
-/* Replace what is not UTF-8, working from the back, where there is room. */
-static size_t mend(char *text, size_t size)
+/* From the back, where there is room. */
+size_t aio__utf8_mend(char *text, size_t size)
 {
     static const char replacement[3] = {(char)0xef, (char)0xbf, (char)0xbd};
     size_t wrong = 0;
@@ -102,7 +102,7 @@ ptrdiff_t aio__url_decode(char *out, const char *text, size_t size, bool plus)
         if (out[length] == '\0')
             return AIO_EVALUE;
     }
-    length = mend(out, length);
+    length = aio__utf8_mend(out, length);
     out[length] = '\0';
     return (ptrdiff_t)length;
 }

@@ -23,6 +23,9 @@ typedef int (*aio__url_pair_fn)(const char *name, size_t name_size, const char *
 /* Walk through "a=1&b=2", as Python's parse_qsl(keep_blank_values=True) does. */
 int aio__url_pairs(const char *text, size_t size, aio__url_pair_fn fn, void *arg);
 
+/* Replace what is not UTF-8 by U+FFFD, in a place of three times the size. Gives the new size. */
+size_t aio__utf8_mend(char *text, size_t size);
+
 /* Length of the UTF-8 character at the start of a text; 0 if it is none. */
 size_t aio__utf8_length(const char *text, size_t size);
 

@@ -5,6 +5,7 @@
  *   connection.c  from bytes to requests, one after the other; beginning and end
  *   handling.c    the task that answers a request, and the body it reads
  *   answer.c      from an answer to bytes
+ *   after.c       what is done behind an answer
  *   deadline.c    what takes too long
  *   server.c      all connections together
  */
@@ -84,6 +85,7 @@ struct aio_http_server {
     aio_http_server_options options; /* with all defaults filled in */
     char *name;
     struct aio__http_connection *first; /* those that are open, latest first */
+    aio_http_request *after;            /* those that are answered, with more to be done */
     aio_future *drained;                /* who waits for the end of all; NULL: nobody */
     bool stopping;
     double dated; /* loop time of `date`; negative: never */
@@ -116,6 +118,14 @@ void aio__http_handle(struct aio__http_connection *conn);
 /* Tell who reads the body that there is news; or who writes the answer that there is room. */
 void aio__http_wake(aio_future *waiter);
 
+/* --- after.c --- */
+
+/* Do what is to be done behind a request's answer, which is held until then. */
+void aio__http_run_after(aio_http_server *server, aio_http_request *request);
+
+/* Cancel all that is being done. */
+void aio__http_cancel_after(aio_http_server *server);
+
 /* --- answer.c --- */
 
 /* Send the answer that is prepared. */
@@ -143,6 +153,9 @@ void aio__http_stop_clock(struct aio__http_connection *conn);
 
 void aio__http_server_opened(struct aio__http_connection *conn);
 void aio__http_server_lost(struct aio__http_connection *conn);
+
+/* Tell who waits for the end of all, if that is reached. */
+void aio__http_server_check_end(aio_http_server *server);
 
 /* Tell whoever is told of requests. */
 void aio__http_server_log(aio_http_server *server, const aio_http_request *request);

@@ -76,6 +76,8 @@ static int run_handler(void *arg, void **ret_result)
     aio_http_request *request = arg;
     aio_http_server *server = aio_http_server_ref(request->connection->server);
     int code = server->handler(request, server->arg);
+    aio_http_request *after =
+        code == 0 && request->after != NULL ? aio_http_request_ref(request) : NULL;
 
     if (request->connection != NULL) {
         finish(request->connection, code);
@@ -83,6 +85,8 @@ static int run_handler(void *arg, void **ret_result)
         server->stats.active--;
         aio_http_request_unref(request);
     }
+    if (after != NULL)
+        aio__http_run_after(server, after);
     aio_http_server_unref(server);
     return code == AIO_EKEYBOARDINTERRUPT || code == AIO_ESYSTEMEXIT ? code : 0;
 }

@@ -28,8 +28,10 @@ aio_http_request *aio__http_request_new(void)
 {
     aio_http_request *request = aio_calloc(1, sizeof(*request));
 
-    if (request != NULL)
-        atomic_init(&request->refs, 1);
+    if (request == NULL)
+        return NULL;
+    atomic_init(&request->refs, 1);
+    request->after_end = &request->after;
     return request;
 }
 
@@ -100,6 +102,8 @@ void aio__http_request_reset(aio_http_request *request)
     request->status = 0;
     request->type[0] = '\0';
     request->sent = 0;
+    request->after = NULL;
+    request->after_end = &request->after;
     request->web = NULL;
 }
 

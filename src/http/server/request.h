@@ -13,6 +13,7 @@
 
 #include <aio/future.h>
 #include <aio/http_server.h>
+#include <aio/task.h>
 #include <stdatomic.h>
 
 struct aio__http_connection;
@@ -32,6 +33,13 @@ enum aio__http_answer {
 };
 
 struct aio__http_chunk; /* of aio_http_request_alloc() */
+
+/* What is to be done behind the answer. */
+struct aio__http_after {
+    struct aio__http_after *next;
+    aio_http_after_fn fn;
+    void *arg;
+};
 
 struct aio_http_request {
     atomic_uint refs;
@@ -75,6 +83,13 @@ struct aio_http_request {
     uint64_t length;           /* BEGUN: as said, or AIO_HTTP_UNKNOWN_LENGTH */
     uint64_t sent;             /* of the body */
     aio_future *writer;        /* who waits to write more; NULL: nobody */
+
+    /* Behind it. */
+    struct aio__http_after *after; /* in the order asked for, in the request's memory */
+    struct aio__http_after **after_end;
+    aio_task *after_task;             /* borrowed, while that is being done: */
+    aio_http_request *after_previous; /* in the server's list */
+    aio_http_request *after_next;
 
     struct aio__http_chunk *chunks;
     void *web; /* the framework's own; in the request's memory */

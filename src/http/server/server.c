@@ -53,7 +53,12 @@ void aio__http_server_lost(struct aio__http_connection *conn)
     conn->next = NULL;
     aio_transport_unref(conn->transport);
     conn->transport = NULL;
-    if (server->first == NULL)
+    aio__http_server_check_end(server);
+}
+
+void aio__http_server_check_end(aio_http_server *server)
+{
+    if (server->first == NULL && server->after == NULL)
         aio__http_wake(server->drained);
 }
 
@@ -260,7 +265,7 @@ int aio_http_server_start(aio_http_handler_fn handler, void *arg,
 
 /* --- the end ---------------------------------------------------------------------------- */
 
-/* Wait until the last connection is gone. */
+/* Wait until the last connection is gone, and what was to be done behind answers is. */
 static int drain(aio_http_server *server, double seconds)
 {
     AIO_AUTO(aio_timeout) limit = aio_timeout_new(seconds);
@@ -268,7 +273,7 @@ static int drain(aio_http_server *server, double seconds)
 
     if (err < 0)
         return err;
-    while (err == 0 && server->first != NULL) {
+    while (err == 0 && (server->first != NULL || server->after != NULL)) {
         server->drained = aio_future_new(server->loop);
         err = aio_await(server->drained, NULL);
         aio_future_unref(server->drained);
@@ -295,6 +300,7 @@ static void cancel_handlers(aio_http_server *server)
         if (conn->handling && !conn->cancelled)
             conn->cancelled = aio_task_cancel(conn->task, "the server stops");
     }
+    aio__http_cancel_after(server);
 }
 
 /* Drain by force what did not end in time. */

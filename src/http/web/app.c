@@ -35,6 +35,10 @@ void aio_web_unref(aio_web *app)
     aio_free(app->middleware);
     aio_free(app->startup.all);
     aio_free(app->shutdown.all);
+    aio__web_folders_free(app->folders);
+    for (size_t i = 0; i < app->included_count; i++)
+        aio_web_unref(app->included[i]);
+    aio_free(app->included);
     aio_free(app);
 }
 
@@ -82,4 +86,32 @@ int aio_web_on_startup(aio_web *app, aio_web_lifespan_fn fn, void *arg)
 int aio_web_on_shutdown(aio_web *app, aio_web_lifespan_fn fn, void *arg)
 {
     return add_hook(app, app == NULL ? NULL : &app->shutdown, fn, arg);
+}
+
+static int include_hooks(aio_web *app, struct aio__web_hooks *hooks,
+                         const struct aio__web_hooks *others)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < others->count && err == 0; i++)
+        err = add_hook(app, hooks, others->all[i].fn, others->all[i].arg);
+    return err;
+}
+
+int aio_web_include(aio_web *app, const char *prefix, aio_web *other)
+{
+    aio_web **included;
+    int err;
+
+    if (app == NULL || prefix == NULL || other == NULL || app == other)
+        return aio_raise(AIO_EVALUE, "two applications, and a prefix, are needed");
+    included = aio_realloc(app->included, (app->included_count + 1) * sizeof(aio_web *));
+    if (included == NULL)
+        return AIO_ENOMEM;
+    app->included = included;
+    included[app->included_count++] = aio_web_ref(other);
+    err = aio__web_router_include(&app->root, prefix, &other->root);
+    if (err == 0)
+        err = include_hooks(app, &app->startup, &other->startup);
+    return err < 0 ? err : include_hooks(app, &app->shutdown, &other->shutdown);
 }

@@ -26,6 +26,9 @@ struct aio__web_data *aio__web_data_of(aio_http_request *request)
         data->route = NULL;
         data->query = (struct aio__web_pairs){0};
         data->form = (struct aio__web_pairs){0};
+        data->uploads = NULL;
+        data->upload_count = 0;
+        data->form_read = false;
         data->cookies = (struct aio__web_pairs){0};
         request->web = data;
     }
@@ -72,15 +75,42 @@ static int refuse_param(aio_http_request *request, const struct aio__web_param *
 static const struct aio__web_route *route_of(const struct aio__web_route *routes,
                                              const char *method)
 {
-    const struct aio__web_route *get = NULL;
+    while (routes != NULL && strcmp(routes->method, method) != 0)
+        routes = routes->next;
+    return routes;
+}
 
-    for (; routes != NULL; routes = routes->next) {
-        if (strcmp(routes->method, method) == 0)
-            return routes;
-        if (strcmp(routes->method, "GET") == 0)
-            get = routes;
-    }
-    return strcmp(method, "HEAD") == 0 ? get : NULL;
+/* Nothing is at a path, but with a slash more or without those at its end there is: send the client
+ * there, as Starlette does. The place is told without a host, so that none can be made up. */
+static int redirect_slash(aio_web *app, aio_http_request *request)
+{
+    const char *target = request->target;
+    size_t size = strcspn(target, "?");
+    size_t path_size = request->path_size;
+    bool strips = path_size > 0 && request->path[path_size - 1] == '/';
+    struct aio__web_match match;
+    char *path = aio_http_request_alloc(request, path_size + 2);
+    char *place = aio_http_request_alloc(request, strlen(target) + 2);
+
+    if (path == NULL || place == NULL)
+        return AIO_ENOMEM;
+    memcpy(path, request->path, path_size);
+    if (!strips)
+        path[path_size++] = '/';
+    while (strips && path_size > 0 && path[path_size - 1] == '/')
+        path_size--;
+    /* "//host" would be somebody else's place, and a slash may be written %2F. */
+    if (target[0] != '/' || target[1] == '/' || (strips && target[size - 1] != '/') ||
+        !aio__web_router_find(&app->root, path, path_size, &match))
+        return aio_web_abort(request, 404, NULL);
+    memcpy(place, target, size);
+    target += size;
+    if (!strips)
+        place[size++] = '/';
+    while (strips && place[size - 1] == '/')
+        size--;
+    memcpy(place + size, target, strlen(target) + 1);
+    return aio_web_redirect(request, 307, place);
 }
 
 /* Read the parameters; *ret_bad is the one that is not what it should be, or NULL. */
@@ -123,7 +153,7 @@ static int run_route(aio_web *app, aio_http_request *request)
     int err = 0;
 
     if (!aio__web_router_find(&app->root, request->path, request->path_size, &match))
-        return aio_web_abort(request, 404, NULL);
+        return redirect_slash(app, request);
     route = route_of(match.routes, request->method);
     if (route == NULL)
         return refuse_method(request, match.routes);

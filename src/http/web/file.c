@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.c - files as answers: read in threads, sent piece by piece
+ * file.c - files as answers: read in threads, sent piece by piece; and folders of them
  *
- * A job works on a state that it holds itself, so that a cancelled handler leaves nothing behind.
+ * A job works on a state that it holds itself, so that a cancelled handler leaves nothing behind. What
+ * is asked for in a folder has to be in it once all links are followed.
  *
  * Thread: the loop's, but for the jobs.
  */
-#include "http/common/date.h"
+#include "http/web/conditional.h"
 #include "http/web/web.h"
 
 #include <aio/executor.h>
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,8 +27,10 @@ struct file {
     atomic_uint refs; /* the handler's, and that of a job */
     int fd;
     struct stat status;
+    off_t at;
     size_t got;
     char *path;
+    const char *root; /* borrowed from the application; NULL: it may be anywhere */
     char piece[PIECE];
 };
 
@@ -40,7 +44,7 @@ static void file_unref(struct file *file)
     aio_free(file);
 }
 
-static struct file *file_new(const char *path)
+static struct file *file_new(const char *path, const char *root)
 {
     struct file *file = aio_malloc(sizeof(*file));
 
@@ -48,6 +52,8 @@ static struct file *file_new(const char *path)
         return NULL;
     atomic_init(&file->refs, 1);
     file->fd = -1;
+    file->at = 0;
+    file->root = root;
     file->path = aio_strdup(path);
     if (file->path == NULL) {
         aio_free(file);
@@ -72,10 +78,27 @@ static int run_job(struct file *file, aio_job_fn job)
     return aio_to_thread_with(job, &file, &options, NULL);
 }
 
+/* Whether a file is in its folder, links followed. */
+static int check_place(const struct file *file)
+{
+    char *place = realpath(file->path, NULL);
+    size_t size = strlen(file->root);
+    bool inside;
+
+    if (place == NULL)
+        return -errno;
+    inside = strncmp(place, file->root, size) == 0 && (place[size] == '/' || size == 1);
+    free(place);
+    return inside ? 0 : -ENOENT;
+}
+
 static int open_job(void *arg, void **ret_result)
 {
     struct file *file = *(struct file **)arg;
+    int err = file->root == NULL ? 0 : check_place(file);
 
+    if (err < 0)
+        return err;
     file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file->fd < 0 || fstat(file->fd, &file->status) != 0)
         return -errno;
@@ -85,11 +108,12 @@ static int open_job(void *arg, void **ret_result)
 static int read_job(void *arg, void **ret_result)
 {
     struct file *file = *(struct file **)arg;
-    ssize_t got = read(file->fd, file->piece, sizeof(file->piece));
+    ssize_t got = pread(file->fd, file->piece, sizeof(file->piece), file->at);
 
     if (got < 0)
         return -errno;
     file->got = (size_t)got;
+    file->at += got;
     return 0;
 }
 
@@ -122,9 +146,8 @@ static const char *type_of(const char *path)
 }
 
 /* A file that grows is sent up to where it ended; one that shrinks cuts the answer short. */
-static int send_pieces(aio_http_request *request, struct file *file)
+static int send_pieces(aio_http_request *request, struct file *file, uint64_t left)
 {
-    uint64_t left = (uint64_t)file->status.st_size;
     int err = 0;
 
     while (err == 0 && left > 0) {
@@ -141,34 +164,178 @@ static int send_pieces(aio_http_request *request, struct file *file)
     return err;
 }
 
-static int add_date(aio_http_request *request, const struct file *file)
+static void make_version(const struct file *file, struct aio__web_version *version)
 {
-    char date[AIO__HTTP_DATE];
+    const struct stat *status = &file->status;
 
-    aio__http_date(file->status.st_mtime, date);
-    return aio_http_add_header(request, "last-modified", date);
+    version->modified = status->st_mtime;
+    version->size = (uint64_t)status->st_size;
+    aio__http_date(status->st_mtime, version->date);
+    (void)snprintf(version->tag, sizeof(version->tag), "\"%llx.%lx-%llx\"",
+                   (unsigned long long)status->st_mtim.tv_sec,
+                   (unsigned long)status->st_mtim.tv_nsec, (unsigned long long)version->size);
+}
+
+static int add_version(aio_http_request *request, const struct aio__web_version *version)
+{
+    int err = aio_http_add_header(request, "last-modified", version->date);
+
+    if (err == 0)
+        err = aio_http_add_header(request, "etag", version->tag);
+    return err < 0 ? err : aio_http_add_header(request, "accept-ranges", "bytes");
+}
+
+static int add_range(aio_http_request *request, const struct aio__web_range *range, uint64_t size)
+{
+    char text[100];
+
+    (void)snprintf(text, sizeof(text), "bytes %llu-%llu/%llu", (unsigned long long)range->first,
+                   (unsigned long long)(range->first + range->count - 1), (unsigned long long)size);
+    return aio_http_add_header(request, "content-range", text);
+}
+
+static int refuse_range(aio_http_request *request, uint64_t size)
+{
+    char text[40];
+    int err;
+
+    (void)snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
+    err = aio_http_add_header(request, "content-range", text);
+    return err < 0 ? err : aio_web_abort(request, 416, NULL);
+}
+
+/* The file is open: answer with it, with a part of it, or that the client has it. */
+static int answer(aio_http_request *request, struct file *file, const char *content_type)
+{
+    struct aio__web_version version;
+    struct aio__web_range range;
+    enum aio__web_part part;
+    int err;
+
+    make_version(file, &version);
+    range = (struct aio__web_range){0, version.size};
+    part = aio__web_read_range(request, &version, &range);
+    err = add_version(request, &version);
+    if (err == 0 && aio__web_is_fresh(request, &version))
+        return aio_http_respond(request, 304, NULL, NULL, 0);
+    if (err == 0 && part == AIO__WEB_NO_PART)
+        return refuse_range(request, version.size);
+    if (err == 0 && part == AIO__WEB_PART)
+        err = add_range(request, &range, version.size);
+    if (err == 0)
+        err =
+            aio_http_stream(request, part == AIO__WEB_PART ? 206 : 200, content_type, range.count);
+    file->at = (off_t)range.first;
+    return err == 0 && strcmp(request->method, "HEAD") != 0
+               ? send_pieces(request, file, range.count)
+               : err;
+}
+
+static int send_file(aio_http_request *request, const char *path, const char *root,
+                     const char *content_type)
+{
+    struct file *file = file_new(path, root);
+    int err;
+
+    if (file == NULL)
+        return AIO_ENOMEM;
+    err = run_job(file, open_job);
+    if (err == 0)
+        err = answer(request, file, content_type == NULL ? type_of(path) : content_type);
+    else if (err == -ENOENT || err == -ENOTDIR || err == -EACCES || err == -EISDIR ||
+             err == -ENAMETOOLONG || err == -ELOOP)
+        err = aio_web_abort(request, 404, NULL);
+    file_unref(file);
+    return err;
 }
 
 int aio_web_file(aio_http_request *request, const char *path, const char *content_type)
 {
-    struct file *file;
-    int err;
-
     if (request == NULL || path == NULL)
         return aio_raise(AIO_EVALUE, "no request, or no path");
-    file = file_new(path);
-    if (file == NULL)
-        return AIO_ENOMEM;
-    err = run_job(file, open_job);
-    if (err == -ENOENT || err == -ENOTDIR || err == -EACCES || err == -EISDIR)
-        err = aio_web_abort(request, 404, NULL);
+    return send_file(request, path, NULL, content_type);
+}
+
+/* --- folders ---------------------------------------------------------------------------- */
+
+/* Whether a path goes nowhere but down. */
+static bool goes_down(const char *path)
+{
+    while (*path != '\0') {
+        size_t size = strcspn(path, "/");
+
+        if ((size == 1 && path[0] == '.') || (size == 2 && path[0] == '.' && path[1] == '.'))
+            return false;
+        path += size + (path[size] == '/');
+    }
+    return true;
+}
+
+static int serve_folder(aio_http_request *request, void *arg)
+{
+    const struct aio__web_folder *folder = arg;
+    const char *path = aio_web_path_text(request, "path");
+    size_t size = strlen(path);
+    struct aio__bytes place = {0};
+    int err;
+
+    if (!goes_down(path))
+        return aio_web_abort(request, 404, NULL);
+    err = aio__bytes_format(&place, "%s/%s%s", folder->root, path,
+                            size == 0 || path[size - 1] == '/' ? "index.html" : "");
     if (err == 0)
-        err = add_date(request, file);
-    if (err == 0)
-        err = aio_http_stream(request, 200, content_type == NULL ? type_of(path) : content_type,
-                              (uint64_t)file->status.st_size);
-    if (err == 0 && strcmp(request->method, "HEAD") != 0)
-        err = send_pieces(request, file);
-    file_unref(file);
+        err = send_file(request, place.data, folder->root, NULL);
+    aio__bytes_free(&place);
     return err;
+}
+
+static struct aio__web_folder *folder_new(const char *folder)
+{
+    struct aio__web_folder *made = aio_calloc(1, sizeof(*made));
+
+    if (made == NULL)
+        return NULL;
+    made->root = realpath(folder, NULL);
+    if (made->root != NULL)
+        return made;
+    aio_free(made);
+    return NULL;
+}
+
+int aio_web_static(aio_web *app, const char *prefix, const char *folder)
+{
+    struct aio__web_folder *made;
+    struct aio__bytes path = {0};
+    struct stat status;
+    int err;
+
+    if (app == NULL || prefix == NULL || folder == NULL)
+        return aio_raise(AIO_EVALUE, "no application, no prefix or no folder");
+    if (stat(folder, &status) != 0)
+        return aio_raise(-errno, "no such folder: %s", folder);
+    if (!S_ISDIR(status.st_mode))
+        return aio_raise(-ENOTDIR, "not a folder: %s", folder);
+    made = folder_new(folder);
+    if (made == NULL)
+        return AIO_ENOMEM;
+    made->next = app->folders;
+    app->folders = made; /* routes that were added point to it, whatever follows */
+    err = aio__bytes_format(&path, "%s/{path:path}", prefix);
+    if (err == 0)
+        err = aio_web_route(app, "GET", path.data, AIO_WEB_COROUTINE, serve_folder, made);
+    if (err == 0)
+        err = aio_web_route(app, "HEAD", path.data, AIO_WEB_COROUTINE, serve_folder, made);
+    aio__bytes_free(&path);
+    return err;
+}
+
+void aio__web_folders_free(struct aio__web_folder *folder)
+{
+    while (folder != NULL) {
+        struct aio__web_folder *next = folder->next;
+
+        free(folder->root); /* realpath() made it */
+        aio_free(folder);
+        folder = next;
+    }
 }

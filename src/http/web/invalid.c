@@ -29,7 +29,7 @@ static int put_place(struct aio__bytes *out, const struct aio__web_place *place)
 }
 
 static int put(struct aio__web_invalid *invalid, const struct aio__web_place *place,
-               const char *type, const char *message, const double *limit)
+               const char *type, const char *message, const char *context)
 {
     struct aio__bytes *out = &invalid->list;
     int err = aio__bytes_append_text(out, invalid->count == 0 ? "{\"loc\":[" : ",{\"loc\":[");
@@ -44,19 +44,19 @@ static int put(struct aio__web_invalid *invalid, const struct aio__web_place *pl
         err = aio__bytes_append_text(out, ",\"type\":");
     if (err == 0)
         err = aio__json_string(out, type);
-    if (err == 0 && limit != NULL)
-        err = aio__bytes_format(out, ",\"ctx\":{\"limit_value\":%.17g}", *limit);
+    if (err == 0 && context != NULL)
+        err = aio__bytes_format(out, ",\"ctx\":%s", context);
     return err < 0 ? err : aio__bytes_append(out, "}", 1);
 }
 
 static void note(struct aio__web_invalid *invalid, const struct aio__web_place *place,
-                 const char *type, const char *message, const double *limit)
+                 const char *type, const char *message, const char *context)
 {
     int err;
 
     if (invalid->count >= MOST || invalid->err < 0)
         return;
-    err = put(invalid, place, type, message, limit);
+    err = put(invalid, place, type, message, context);
     if (err < 0)
         invalid->err = err;
     invalid->count++;
@@ -78,9 +78,38 @@ void aio__web_note_limit(struct aio__web_invalid *invalid, const struct aio__web
                          const char *type, const char *text, double limit, const char *text_behind)
 {
     char message[200];
+    char context[60];
 
     (void)snprintf(message, sizeof(message), "%s %.15g%s", text, limit, text_behind);
-    note(invalid, place, type, message, &limit);
+    (void)snprintf(context, sizeof(context), "{\"limit_value\":%.15g}", limit);
+    note(invalid, place, type, message, context);
+}
+
+void aio__web_note_choice(struct aio__web_invalid *invalid, const struct aio__web_place *place,
+                          const char *const *choices)
+{
+    struct aio__bytes message = {0};
+    struct aio__bytes context = {0};
+    int err =
+        aio__bytes_append_text(&message, "value is not a valid enumeration member; permitted: ");
+
+    if (err == 0)
+        err = aio__bytes_append_text(&context, "{\"enum_values\":[");
+    for (size_t i = 0; err == 0 && choices[i] != NULL; i++) {
+        err = aio__bytes_format(&message, "%s'%s'", i == 0 ? "" : ", ", choices[i]);
+        if (err == 0 && i > 0)
+            err = aio__bytes_append(&context, ",", 1);
+        if (err == 0)
+            err = aio__json_string(&context, choices[i]);
+    }
+    if (err == 0)
+        err = aio__bytes_append(&context, "]}", sizeof("]}"));
+    if (err == 0)
+        note(invalid, place, "type_error.enum", message.data, context.data);
+    else if (invalid->err == 0)
+        invalid->err = err;
+    aio__bytes_free(&message);
+    aio__bytes_free(&context);
 }
 
 int aio__web_answer_invalid(aio_http_request *request, struct aio__web_invalid *invalid)

@@ -29,6 +29,10 @@ void aio__web_note(struct aio__web_invalid *invalid, const struct aio__web_place
 void aio__web_note_limit(struct aio__web_invalid *invalid, const struct aio__web_place *place,
                          const char *type, const char *text, double limit, const char *text_behind);
 
+/* The same, with what would have been right: texts, ended by a NULL. */
+void aio__web_note_choice(struct aio__web_invalid *invalid, const struct aio__web_place *place,
+                          const char *const *choices);
+
 /* 0 if nothing is wrong; else AIO_HTTP_EABORT, 422 being prepared, or another code. Frees the list. */
 int aio__web_answer_invalid(aio_http_request *request, struct aio__web_invalid *invalid);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_read.c - declared structs, read from JSON and queries
+ * model_read.c - declared structs, read from JSON
  *
  * Values are converted, and refused, as pydantic 1 does in FastAPI; all that is wrong is collected.
  * A body is looked at before jansson reads it: that recurses for each level, on a fiber's stack, and
@@ -8,12 +8,8 @@
  *
  * Thread: the handler's.
  */
-#include "http/common/url.h"
-#include "http/web/invalid.h"
-#include "http/web/web.h"
+#include "http/web/model.h"
 
-#include <aio/web_model.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,21 +17,9 @@
 
 enum { MAX_DEPTH = 64, MAX_JSON = 1024 * 1024, MAX_VALUES = 50000 };
 
-struct reading {
-    aio_http_request *request;
-    struct aio__web_invalid invalid;
-    int err; /* AIO_ENOMEM: nothing more is read */
-};
-
-/* Where a value comes from: JSON, or the text of a query. */
-struct source {
-    json_t *json;
-    const char *text;
-};
-
 /* --- single values ---------------------------------------------------------------------- */
 
-static char *keep(struct reading *reading, const char *text, size_t size)
+char *aio__web_keep_text(struct aio__web_reading *reading, const char *text, size_t size)
 {
     char *copy = aio_http_request_alloc(reading->request, size + 1);
 
@@ -48,12 +32,12 @@ static char *keep(struct reading *reading, const char *text, size_t size)
     return copy;
 }
 
-static const char *text_of(const struct source *source)
+static const char *text_of(const struct aio__web_given *source)
 {
     return source->json == NULL ? source->text : json_string_value(source->json);
 }
 
-static bool read_int(const struct source *source, int64_t *ret_value)
+static bool read_int(const struct aio__web_given *source, int64_t *ret_value)
 {
     const char *text = text_of(source);
 
@@ -70,7 +54,7 @@ static bool read_int(const struct source *source, int64_t *ret_value)
     return true;
 }
 
-static bool read_float(const struct source *source, double *ret_value)
+static bool read_float(const struct aio__web_given *source, double *ret_value)
 {
     const char *text = text_of(source);
 
@@ -85,7 +69,7 @@ static bool read_float(const struct source *source, double *ret_value)
     return true;
 }
 
-static bool read_bool(const struct source *source, bool *ret_value)
+static bool read_bool(const struct aio__web_given *source, bool *ret_value)
 {
     static const char *const yes[] = {"1", "on", "t", "true", "y", "yes"};
     static const char *const no[] = {"0", "off", "f", "false", "n", "no"};
@@ -109,7 +93,7 @@ static bool read_bool(const struct source *source, bool *ret_value)
 }
 
 /* The text of a string, number or truth value; NULL: it is none, or memory is short. */
-static const char *read_text(struct reading *reading, const struct source *source)
+static const char *read_text(struct aio__web_reading *reading, const struct aio__web_given *source)
 {
     char number[40];
     const char *text = text_of(source);
@@ -124,26 +108,44 @@ static const char *read_text(struct reading *reading, const struct source *sourc
     } else if (json_is_boolean(source->json)) {
         text = json_is_true(source->json) ? "True" : "False";
     }
-    return text == NULL ? NULL : keep(reading, text, strlen(text));
+    return text == NULL ? NULL : aio__web_keep_text(reading, text, strlen(text));
 }
 
 /* --- limits ----------------------------------------------------------------------------- */
 
-static void check_number(struct reading *reading, const aio_web_field *field, double value,
+static void check_number(struct aio__web_reading *reading, const aio_web_field *field, double value,
                          const struct aio__web_place *place)
 {
-    if (field->has_minimum && value < field->minimum)
+    if (field->has_minimum && field->exclusive_minimum && value <= field->minimum)
+        aio__web_note_limit(&reading->invalid, place, "value_error.number.not_gt",
+                            "ensure this value is greater than", field->minimum, "");
+    else if (field->has_minimum && value < field->minimum)
         aio__web_note_limit(&reading->invalid, place, "value_error.number.not_ge",
                             "ensure this value is greater than or equal to", field->minimum, "");
-    if (field->has_maximum && value > field->maximum)
+    if (field->has_maximum && field->exclusive_maximum && value >= field->maximum)
+        aio__web_note_limit(&reading->invalid, place, "value_error.number.not_lt",
+                            "ensure this value is less than", field->maximum, "");
+    else if (field->has_maximum && value > field->maximum)
         aio__web_note_limit(&reading->invalid, place, "value_error.number.not_le",
                             "ensure this value is less than or equal to", field->maximum, "");
 }
 
-static void check_text(struct reading *reading, const aio_web_field *field, const char *text,
-                       const struct aio__web_place *place)
+static bool is_choice(const char *const *choices, const char *text)
+{
+    while (*choices != NULL && strcmp(*choices, text) != 0)
+        choices++;
+    return *choices != NULL;
+}
+
+static void check_text(struct aio__web_reading *reading, const aio_web_field *field,
+                       const char *text, const struct aio__web_place *place)
 {
     size_t characters = 0;
+
+    if (field->choices != NULL && !is_choice(field->choices, text)) {
+        aio__web_note_choice(&reading->invalid, place, field->choices);
+        return;
+    }
 
     for (const char *at = text; *at != '\0'; at++)
         characters += ((unsigned char)*at & 0xc0) != 0x80;
@@ -159,12 +161,12 @@ static void check_text(struct reading *reading, const aio_web_field *field, cons
 
 /* --- values of members ------------------------------------------------------------------ */
 
-static void read_object(struct reading *reading, const aio_web_model *model, json_t *json,
+static void read_object(struct aio__web_reading *reading, const aio_web_model *model, json_t *json,
                         const struct aio__web_place *place, char *to);
 
-/* One value of a member's type, into its place in the struct or list. */
-static void read_value(struct reading *reading, const aio_web_field *field,
-                       const struct source *source, const struct aio__web_place *place, char *to)
+void aio__web_read_value(struct aio__web_reading *reading, const aio_web_field *field,
+                         const struct aio__web_given *source, const struct aio__web_place *place,
+                         char *to)
 {
     struct aio__web_invalid *invalid = &reading->invalid;
     const char *text;
@@ -206,7 +208,7 @@ static void read_value(struct reading *reading, const aio_web_field *field,
     }
 }
 
-static size_t size_of(const aio_web_field *field)
+size_t aio__web_size_of(const aio_web_field *field)
 {
     switch (field->type) {
     case AIO_WEB_STRING: return sizeof(const char *);
@@ -218,8 +220,8 @@ static size_t size_of(const aio_web_field *field)
     return 0;
 }
 
-static void check_count(struct reading *reading, const aio_web_field *field, size_t count,
-                        const struct aio__web_place *place)
+void aio__web_check_items(struct aio__web_reading *reading, const aio_web_field *field,
+                          size_t count, const struct aio__web_place *place)
 {
     if (count < field->min_length)
         aio__web_note_limit(&reading->invalid, place, "value_error.list.min_items",
@@ -229,11 +231,10 @@ static void check_count(struct reading *reading, const aio_web_field *field, siz
                             "ensure this value has at most", (double)field->max_length, " items");
 }
 
-/* Room for a list, which is empty at first; NULL: memory is short. */
-static char *make_list(struct reading *reading, const aio_web_field *field, size_t count,
-                       char *structure)
+char *aio__web_make_list(struct aio__web_reading *reading, const aio_web_field *field, size_t count,
+                         char *structure)
 {
-    size_t size = size_of(field);
+    size_t size = aio__web_size_of(field);
     char *items = count > SIZE_MAX / 2 / size
                       ? NULL
                       : aio_http_request_alloc(reading->request, count * size + 1);
@@ -248,8 +249,7 @@ static char *make_list(struct reading *reading, const aio_web_field *field, size
     return items;
 }
 
-/* The limits of a list are its own, not those of its items. */
-static aio_web_field item_of(const aio_web_field *field)
+aio_web_field aio__web_item_of(const aio_web_field *field)
 {
     aio_web_field item = *field;
 
@@ -259,10 +259,16 @@ static aio_web_field item_of(const aio_web_field *field)
     return item;
 }
 
-static void read_list(struct reading *reading, const aio_web_field *field, json_t *json,
+static void refuse_null(struct aio__web_reading *reading, const struct aio__web_place *place)
+{
+    aio__web_note(&reading->invalid, place, "type_error.none.not_allowed",
+                  "none is not an allowed value");
+}
+
+static void read_list(struct aio__web_reading *reading, const aio_web_field *field, json_t *json,
                       const struct aio__web_place *place, char *structure)
 {
-    aio_web_field item = item_of(field);
+    aio_web_field item = aio__web_item_of(field);
     char *items;
     json_t *value;
     size_t i;
@@ -271,46 +277,48 @@ static void read_list(struct reading *reading, const aio_web_field *field, json_
         aio__web_note(&reading->invalid, place, "type_error.list", "value is not a valid list");
         return;
     }
-    check_count(reading, field, json_array_size(json), place);
-    items = make_list(reading, field, json_array_size(json), structure);
+    aio__web_check_items(reading, field, json_array_size(json), place);
+    items = aio__web_make_list(reading, field, json_array_size(json), structure);
     if (items == NULL)
         return;
     json_array_foreach(json, i, value)
     {
         struct aio__web_place at = {place, NULL, i};
-        struct source source = {value, NULL};
+        struct aio__web_given source = {value, NULL};
 
-        if (reading->err == 0)
-            read_value(reading, &item, &source, &at, items + i * size_of(field));
+        if (json_is_null(value))
+            refuse_null(reading, &at);
+        else if (reading->err == 0)
+            aio__web_read_value(reading, &item, &source, &at, items + i * aio__web_size_of(field));
     }
 }
 
-static void set_null(struct reading *reading, const aio_web_field *field,
+static void set_null(struct aio__web_reading *reading, const aio_web_field *field,
                      const struct aio__web_place *place, char *structure)
 {
     size_t none = 0;
 
     if (!field->nullable) {
-        aio__web_note(&reading->invalid, place, "type_error.none.not_allowed",
-                      "none is not an allowed value");
+        refuse_null(reading, place);
         return;
     }
-    memset(structure + field->offset, 0, field->list ? sizeof(void *) : size_of(field));
+    memset(structure + field->offset, 0, field->list ? sizeof(void *) : aio__web_size_of(field));
     if (field->list)
         memcpy(structure + field->count_offset, &none, sizeof(none));
 }
 
-static void read_object(struct reading *reading, const aio_web_model *model, json_t *json,
+static void read_object(struct aio__web_reading *reading, const aio_web_model *model, json_t *json,
                         const struct aio__web_place *place, char *to)
 {
-    if (!json_is_object(json)) {
+    /* A list of pairs is one, too, for Python: of those only that without any is taken. */
+    if (!json_is_object(json) && (!json_is_array(json) || json_array_size(json) > 0)) {
         aio__web_note(&reading->invalid, place, "type_error.dict", "value is not a valid dict");
         return;
     }
     for (size_t i = 0; reading->err == 0 && i < model->field_count; i++) {
         const aio_web_field *field = &model->fields[i];
         struct aio__web_place at = {place, field->name, 0};
-        struct source source = {json_object_get(json, field->name), NULL};
+        struct aio__web_given source = {json_object_get(json, field->name), NULL};
 
         if (source.json == NULL) {
             if (!field->optional)
@@ -320,7 +328,7 @@ static void read_object(struct reading *reading, const aio_web_model *model, jso
         } else if (field->list) {
             read_list(reading, field, source.json, &at, to);
         } else {
-            read_value(reading, field, &source, &at, to + field->offset);
+            aio__web_read_value(reading, field, &source, &at, to + field->offset);
         }
     }
 }
@@ -370,8 +378,8 @@ static bool is_json(const aio_http_request *request)
             strncasecmp(type + size - 5, "+json", 5) == 0);
 }
 
-static void read_json(struct reading *reading, const aio_web_model *model, const char *text,
-                      size_t size, char *to)
+/* The body as JSON; NULL, and what is wrong is noted: it is none. */
+static json_t *load_json(struct aio__web_reading *reading, const char *text, size_t size)
 {
     const struct aio__web_place body = {NULL, "body", 0};
     json_error_t error;
@@ -379,29 +387,26 @@ static void read_json(struct reading *reading, const aio_web_model *model, const
 
     if (size == 0) {
         aio__web_note(&reading->invalid, &body, "value_error.missing", "field required");
-        return;
+        return NULL;
     }
     if (!is_json(reading->request)) {
         aio__web_note(&reading->invalid, &body, "type_error.dict", "value is not a valid dict");
-        return;
+        return NULL;
     }
     json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (json == NULL) {
+    if (json == NULL && json_error_code(&error) == json_error_out_of_memory) {
+        reading->err = AIO_ENOMEM;
+    } else if (json == NULL) {
         struct aio__web_place at = {&body, NULL, (size_t)(error.position < 0 ? 0 : error.position)};
 
-        if (json_error_code(&error) == json_error_out_of_memory)
-            reading->err = AIO_ENOMEM;
-        else
-            aio__web_note(&reading->invalid, &at, "value_error.jsondecode",
-                          "no JSON: line %d column %d (char %d)", error.line, error.column,
-                          error.position);
-        return;
+        aio__web_note(&reading->invalid, &at, "value_error.jsondecode",
+                      "no JSON: line %d column %d (char %d)", error.line, error.column,
+                      error.position);
     }
-    read_object(reading, model, json, &body, to);
-    json_decref(json);
+    return json;
 }
 
-static int finish(struct reading *reading)
+int aio__web_finish_reading(struct aio__web_reading *reading)
 {
     if (reading->err < 0)
         aio__bytes_free(&reading->invalid.list);
@@ -409,16 +414,15 @@ static int finish(struct reading *reading)
                             : aio__web_answer_invalid(reading->request, &reading->invalid);
 }
 
-int aio_web_body(aio_http_request *request, const aio_web_model *model, void *ret_value)
+/* Have the whole body, and load it; *ret_json is NULL if something is noted against it. */
+static int read_body(struct aio__web_reading *reading, json_t **ret_json)
 {
-    struct reading reading = {.request = request};
+    aio_http_request *request = reading->request;
     const void *text;
     size_t size;
     int status;
     int err;
 
-    if (request == NULL || model == NULL || ret_value == NULL)
-        return aio_raise(AIO_EVALUE, "no request, no model, or nowhere to put the value");
     if (!request->chunked && request->content_length > MAX_JSON)
         return aio_web_abort(request, 413, NULL);
     err = aio_http_request_body(request, &text, &size);
@@ -429,69 +433,42 @@ int aio_web_body(aio_http_request *request, const aio_web_model *model, void *re
         return aio_web_abort(request, 400, "There was an error parsing the body");
     if (status != 0)
         return aio_web_abort(request, status, NULL);
-    read_json(&reading, model, text, size, ret_value);
-    return finish(&reading);
+    *ret_json = load_json(reading, text, size);
+    return 0;
 }
 
-/* --- queries ---------------------------------------------------------------------------- */
-
-static size_t count_pairs(const struct aio__web_pairs *pairs, const char *name)
+int aio_web_body(aio_http_request *request, const aio_web_model *model, void *ret_value)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < pairs->count; i++)
-        count += strcmp(pairs->all[i].name, name) == 0;
-    return count;
-}
-
-static void read_query_list(struct reading *reading, const aio_web_field *field,
-                            const struct aio__web_pairs *pairs, const struct aio__web_place *place,
-                            char *structure)
-{
-    aio_web_field item = item_of(field);
-    size_t count = count_pairs(pairs, field->name);
-    char *items;
-    size_t at = 0;
-
-    check_count(reading, field, count, place);
-    items = make_list(reading, field, count, structure);
-    for (size_t i = 0; items != NULL && reading->err == 0 && i < pairs->count; i++) {
-        struct aio__web_place where = {place, NULL, at};
-        struct source source = {NULL, pairs->all[i].value};
-
-        if (strcmp(pairs->all[i].name, field->name) == 0)
-            read_value(reading, &item, &source, &where, items + at++ * size_of(field));
-    }
-}
-
-int aio_web_params(aio_http_request *request, const aio_web_model *model, void *ret_value)
-{
-    const struct aio__web_place query = {NULL, "query", 0};
-    struct reading reading = {.request = request};
-    struct aio__web_data *data;
+    const struct aio__web_place body = {NULL, "body", 0};
+    struct aio__web_reading reading = {.request = request};
+    json_t *json = NULL;
     int err;
 
     if (request == NULL || model == NULL || ret_value == NULL)
         return aio_raise(AIO_EVALUE, "no request, no model, or nowhere to put the value");
-    data = aio__web_data_of(request);
-    err = data == NULL ? AIO_ENOMEM : aio__web_parse_query(request, data);
+    err = read_body(&reading, &json);
     if (err < 0)
         return err;
-    for (size_t i = 0; reading.err == 0 && i < model->field_count; i++) {
-        const aio_web_field *field = &model->fields[i];
-        struct aio__web_place at = {&query, field->name, 0};
-        struct source source = {NULL, aio_web_query(request, field->name)};
+    if (json_is_null(json))
+        aio__web_note(&reading.invalid, &body, "value_error.missing", "field required");
+    else if (json != NULL)
+        read_object(&reading, model, json, &body, ret_value);
+    json_decref(json);
+    return aio__web_finish_reading(&reading);
+}
 
-        if (field->type == AIO_WEB_OBJECT)
-            return aio_raise(AIO_ETYPE, "a query has no objects: %s", field->name);
-        if (source.text == NULL) {
-            if (!field->optional)
-                aio__web_note(&reading.invalid, &at, "value_error.missing", "field required");
-        } else if (field->list) {
-            read_query_list(&reading, field, &data->query, &at, ret_value);
-        } else {
-            read_value(&reading, field, &source, &at, (char *)ret_value + field->offset);
-        }
-    }
-    return finish(&reading);
+int aio_web_body_json(aio_http_request *request, json_t **ret_json)
+{
+    struct aio__web_reading reading = {.request = request};
+    json_t *json = NULL;
+    int err;
+
+    if (request == NULL || ret_json == NULL)
+        return aio_raise(AIO_EVALUE, "no request, or nowhere to put the value");
+    err = read_body(&reading, &json);
+    if (err == 0)
+        err = aio__web_finish_reading(&reading);
+    if (err == 0)
+        *ret_json = json;
+    return err;
 }

@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { MAX_PAIRS = 1000 }; /* what is more is not looked at */
 
@@ -169,33 +168,18 @@ const char *aio_web_query(aio_http_request *request, const char *name)
     return find_pair(&data->query, name);
 }
 
-static bool is_form(const aio_http_request *request)
-{
-    static const char type[] = "application/x-www-form-urlencoded";
-    const char *sent = aio_http_request_header(request, "content-type");
-
-    return sent != NULL && strncasecmp(sent, type, sizeof(type) - 1) == 0 &&
-           strchr("; \t", sent[sizeof(type) - 1]) != NULL;
-}
-
 int aio_web_form(aio_http_request *request, const char *name, const char **ret_value)
 {
     struct aio__web_data *data = aio__web_data_of(request);
-    const void *body;
-    size_t size;
     int err;
 
     if (data == NULL)
         return AIO_ENOMEM;
     if (name == NULL || ret_value == NULL)
         return aio_raise(AIO_EVALUE, "no name, or nowhere to put the value");
-    if (is_form(request)) {
-        err = aio_http_request_body(request, &body, &size);
-        if (err == 0)
-            err = aio__web_parse_pairs(request, body, size, &data->form);
-        if (err < 0)
-            return err;
-    }
+    err = aio__web_parse_form(request, data);
+    if (err < 0)
+        return err;
     *ret_value = find_pair(&data->form, name);
     return 0;
 }
@@ -223,7 +207,7 @@ static const char *copy_trimmed(aio_http_request *request, const char *text, siz
     return copy;
 }
 
-static int parse_cookies(aio_http_request *request, struct aio__web_pairs *cookies)
+int aio__web_parse_cookies(aio_http_request *request, struct aio__web_pairs *cookies)
 {
     const char *text = aio_http_request_header(request, "cookie");
     size_t most = 1;
@@ -257,7 +241,7 @@ const char *aio_web_cookie(aio_http_request *request, const char *name)
 {
     struct aio__web_data *data = aio__web_data_of(request);
 
-    if (data == NULL || name == NULL || parse_cookies(request, &data->cookies) < 0)
+    if (data == NULL || name == NULL || aio__web_parse_cookies(request, &data->cookies) < 0)
         return NULL;
     return find_pair(&data->cookies, name);
 }

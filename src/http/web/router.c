@@ -10,6 +10,8 @@
  */
 #include "http/web/router.h"
 
+#include "http/common/bytes.h"
+
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <string.h>
@@ -91,6 +93,7 @@ static void route_free(struct aio__web_route *route)
     for (size_t i = 0; i < route->param_count; i++)
         aio_free(route->params[i].name);
     aio_free(route->method);
+    aio_free(route->path);
     aio_free(route);
 }
 
@@ -190,11 +193,48 @@ int aio__web_router_add(struct aio__web_node *root, const char *method, const ch
     route->handler = handler;
     route->arg = arg;
     route->method = aio_strdup(method);
-    err = route->method == NULL ? AIO_ENOMEM : add_segments(root, route, path);
+    route->path = aio_strdup(path);
+    err =
+        route->method == NULL || route->path == NULL ? AIO_ENOMEM : add_segments(root, route, path);
     if (err < 0)
         route_free(route);
     return err;
 }
+
+/* --- including -------------------------------------------------------------------------- */
+
+static int include_routes(struct aio__web_node *root, const char *prefix,
+                          const struct aio__web_route *route)
+{
+    struct aio__bytes path = {0};
+    int err = 0;
+
+    for (; route != NULL && err == 0; route = route->next) {
+        path.size = 0;
+        err = aio__bytes_format(&path, "%s%s", prefix, route->path);
+        if (err == 0)
+            err = aio__web_router_add(root, route->method, path.data, route->kind, route->handler,
+                                      route->arg);
+    }
+    aio__bytes_free(&path);
+    return err;
+}
+
+int aio__web_router_include(struct aio__web_node *root, const char *prefix,
+                            const struct aio__web_node *other)
+{
+    int err = include_routes(root, prefix, other->routes);
+
+    if (err == 0)
+        err = include_routes(root, prefix, other->rest);
+    for (size_t i = 0; i < other->fixed_count && err == 0; i++)
+        err = aio__web_router_include(root, prefix, other->fixed[i]);
+    if (err == 0 && other->param != NULL)
+        err = aio__web_router_include(root, prefix, other->param);
+    return err;
+}
+
+/* --- the end ---------------------------------------------------------------------------- */
 
 static void free_routes(struct aio__web_route *route)
 {

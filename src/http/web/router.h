@@ -17,6 +17,7 @@ struct aio__web_param {
 struct aio__web_route {
     struct aio__web_route *next; /* of the same path */
     char *method;
+    char *path; /* as declared */
     enum aio_web_kind kind;
     aio_http_handler_fn handler;
     void *arg;
@@ -48,6 +49,10 @@ struct aio__web_match {
 /* Add a route to a tree. 0, AIO_EVALUE, AIO_EKEY, AIO_ENOMEM. */
 int aio__web_router_add(struct aio__web_node *root, const char *method, const char *path,
                         enum aio_web_kind kind, aio_http_handler_fn handler, void *arg);
+
+/* Add all routes of another tree behind a prefix; those added before one is refused stay. */
+int aio__web_router_include(struct aio__web_node *root, const char *prefix,
+                            const struct aio__web_node *other);
 
 /* Find the routes of a path; false: there are none. */
 bool aio__web_router_find(const struct aio__web_node *root, const char *path, size_t size,
