@@ -228,6 +228,7 @@ static void after_dispatch(aio_loop *loop, uint64_t began_ns)
 {
     if (AIO__UNLIKELY(loop->lag != NULL))
         note_lag(loop, began_ns);
+
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
     loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;

@@ -3,6 +3,7 @@
  * test_portal.c - a loop in a thread of its own, and those who call into it
  */
 #include "support/allocation.h"
+#include "support/child.h"
 #include "support/unit.h"
 
 #include <aio/aio.h>
@@ -417,7 +418,7 @@ static void child_process_is_told_that_the_thread_is_not_there(void **state)
                   aio_portal_stop(*state, true) == AIO_ERUNTIME;
 
         aio_portal_free(*state); /* leaves it alone */
-        _exit(ok ? 0 : 1);
+        end_child(ok ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);

@@ -10,6 +10,7 @@
 #include "executor/manager.h"
 #include "fiber/sanitize.h"
 #include "support/allocation.h"
+#include "support/child.h"
 #include "support/unit.h"
 
 #include <aio/executor_map.h>
@@ -943,7 +944,7 @@ static void other_children_are_left_alone(void **state)
     int status = 0;
 
     if (child == 0)
-        _exit(7);
+        end_child(7);
     assert_int_equal(result_of(submit(pool, add_one, 0)), 1);
     finish(pool);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -1106,7 +1107,7 @@ static void program_with_the_option_but_no_socket_is_no_worker(void **state)
 
     if (child == 0) {
         close(3);
-        _exit(aio_process_worker_main(2, argv) ? 1 : 5);
+        end_child(aio_process_worker_main(2, argv) ? 1 : 5);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), 5);
@@ -1242,7 +1243,7 @@ static void child_of_a_fork_is_told_that_the_workers_are_not_its_own(void **stat
                        aio_executor_shutdown(pool, AIO_FOREVER, true) == 0;
 
         aio_executor_unref(pool);
-        _exit(refused ? 0 : 1);
+        end_child(refused ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), 0);

@@ -7,6 +7,7 @@
  */
 #include "base/memory.h"
 #include "support/allocation.h"
+#include "support/child.h"
 #include "support/unit.h"
 
 #include <aio/log.h>
@@ -708,7 +709,7 @@ static void child_of_a_fork_is_told_that_the_threads_are_not_there(void **state)
         bool ends = aio_executor_shutdown(pool, AIO_FOREVER, true) == 0;
 
         aio_executor_unref(pool);
-        _exit(refused && ends ? 0 : 1);
+        end_child(refused && ends ? 0 : 1);
     }
     open_gate();
     assert_true(pid > 0);
