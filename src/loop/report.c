@@ -154,15 +154,17 @@ void aio__loop_report(aio_loop *loop, const char *message, aio_exception *error,
 void aio__loop_callback_failed(aio_loop *loop, int code, aio_handle *handle)
 {
     aio_exception_context context = {.size = sizeof(context), .handle = handle};
-    char message[OBJECT_TEXT] = "Exception in callback ";
+    char message[OBJECT_TEXT] = "Exception in callback";
 
     if (aio__ends_run(code)) {
         aio__loop_leave(loop, code, aio_error_catch(code));
         return;
     }
-    if (handle != NULL)
+    if (handle != NULL) {
+        (void)strcat(message, " ");
         (void)aio_handle_format(handle, message + strlen(message),
                                 sizeof(message) - strlen(message));
+    }
     context.message = message;
     context.error = aio_error_catch(code);
     report_with_source(loop, &context);

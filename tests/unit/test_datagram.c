@@ -170,7 +170,7 @@ static int fail_in_callback(void *arg, void **ret_result)
     TRY(aio_transport_sendto(server, "x", 1, (const struct sockaddr *)name_of(server)));
     TRY(talk_wait_for(&room->talks[0], "data:1"));
     TRY(room_turn());
-    CHECK_TEXT(room->report, "Exception in callback : KeyError");
+    CHECK_TEXT(room->report, "Exception in callback: KeyError");
     CHECK(!aio_transport_is_closing(server));
     return 0;
 }

@@ -291,7 +291,7 @@ static void failure_of_a_protocol_is_reported(void **state)
     carry_out(*state, &plan);
     assert_int_equal(plan.err, 0);
     (void)place_of("1:out\n");
-    fx_assert_reports(*state, "Exception in callback  ValueError");
+    fx_assert_reports(*state, "Exception in callback ValueError");
 }
 
 /* --- what a transport does ---------------------------------------------------------------- */

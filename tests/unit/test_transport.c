@@ -294,7 +294,7 @@ static int fail_in_made(void *arg, void **ret_result)
     room->fail_in = "made";
     room->fail_code = AIO_EKEY;
     TRY(begin(room, false, NULL));
-    CHECK_TEXT(room->report, "Exception in callback : KeyError");
+    CHECK_TEXT(room->report, "Exception in callback: KeyError");
     CHECK(send(room->fds[1], "x", 1, 0) == 1);
     TRY(talk_wait_received(talk, 1)); /* asyncio goes on all the same */
     return 0;

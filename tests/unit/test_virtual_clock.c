@@ -174,7 +174,7 @@ static void error_of_the_function_is_reported(void **state)
 
     aio_testing_on_blocked(f->loop, fail_when_blocked, f);
     assert_int_equal(aio_loop_run_forever(f->loop), 0);
-    fx_assert_reports(f, "Exception in callback  AssertionError");
+    fx_assert_reports(f, "Exception in callback AssertionError");
 }
 
 static int exit_when_blocked(void *arg)
@@ -191,7 +191,7 @@ static void function_may_leave_the_run(void **state)
     assert_int_equal(aio_loop_run_forever(f->loop), AIO_ESYSTEMEXIT);
     aio_testing_on_blocked(f->loop, fail_when_blocked, f);
     assert_int_equal(aio_loop_run_forever(f->loop), 0);
-    fx_assert_reports(f, "Exception in callback  AssertionError");
+    fx_assert_reports(f, "Exception in callback AssertionError");
 }
 
 static void function_can_be_set_on_no_loop(void **state)
