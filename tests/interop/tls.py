@@ -36,6 +36,7 @@ leaf() {
     cat $1.crt $1.key >$1.pem
 }
 leaf one DNS:one.test,IP:127.0.0.1
+leaf two DNS:two.test
 leaf client DNS:client.test
 """
 
@@ -145,6 +146,13 @@ class OurServer(unittest.TestCase):
             self.assertIn('ALPN protocol: http/1.1', out)
             self.assertIn('alpn=http/1.1', server.line())
 
+    def test_openssl_gets_the_certificate_of_whom_it_asks_for(self):
+        with Server('--other', 'two.test', '--other-cert', file('two.pem')) as server:
+            for name in ('one.test', 'two.test'):
+                code, out = s_client(server.port, '-servername', name, '-verify_hostname', name)
+                self.assertEqual(code, 0, out)
+                self.assertIn(f'subject=CN = {name}', out)
+
     def test_openssl_shows_its_certificate(self):
         with Server('--ca', file('ca.pem'), '--verify', 'required') as server:
             code, out = s_client(server.port, '-cert', file('client.pem'))
@@ -248,6 +256,27 @@ class OurServer(unittest.TestCase):
             asyncio.run(asyncio.wait_for(main(server.port), LIMIT))
             self.assertIn('version=TLSv1.3', server.line())
 
+    def test_asyncio_shows_its_certificate_by_a_unix_socket(self):
+        async def main(path):
+            context = ssl.create_default_context(cafile=file('ca.pem'))
+            context.load_cert_chain(file('client.pem'))
+            context.set_alpn_protocols(['other', 'h2'])
+            reader, writer = await asyncio.open_unix_connection(path, ssl=context,
+                                                                server_hostname='one.test')
+            agreed = writer.get_extra_info('ssl_object').selected_alpn_protocol()
+            writer.write(b'hello\n')
+            line = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+            return agreed, line
+
+        path = file('our.socket')
+        with Server('--unix', path, '--ca', file('ca.pem'), '--verify', 'required',
+                    '--alpn', 'h2') as server:
+            got = asyncio.run(asyncio.wait_for(main(path), LIMIT))
+            self.assertEqual(got, ('h2', b'hello\n'))
+            self.assertIn('alpn=h2 peer=client.test', server.line())
+
 
 class OurClient(unittest.TestCase):
     def s_server(self, *arguments):
@@ -270,6 +299,14 @@ class OurClient(unittest.TestCase):
         self.assertEqual(code, 0, out)
         self.assertIn('version=TLSv1.3 alpn=h2 peer=one.test reused=0', out)
         self.assertIn('answer stressed', out)
+
+    def test_openssl_is_asked_for_by_its_name(self):
+        port, _ = self.s_server('-rev', '-servername', 'two.test', '-cert2', file('two.pem'),
+                                '-key2', file('two.pem'))
+        for name in ('one.test', 'two.test'):
+            code, out = client(port, '--name', name)
+            self.assertEqual(code, 0, out)
+            self.assertIn(f'peer={name}', out)
 
     def test_openssl_is_refused_under_another_name(self):
         port, _ = self.s_server('-rev')
@@ -359,6 +396,30 @@ http {{
                                                          str(3 << 20)))
         self.assertEqual(code, 0, out)
         self.assertIn(f'exchanged {3 << 20}', out)
+
+    def test_asyncio_sees_our_certificate_by_a_unix_socket(self):
+        async def main(path):
+            async def echo(reader, writer):
+                seen.append(writer.get_extra_info('peercert')['subject'])
+                writer.write(await reader.readline())
+                writer.close()
+
+            seen = []
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=file('ca.pem'))
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_cert_chain(file('one.pem'))
+            context.set_alpn_protocols(['h2'])
+            server = await asyncio.start_unix_server(echo, path, ssl=context)
+            async with server:
+                done = await asyncio.to_thread(client, 0, '--unix', path, '--name', 'one.test',
+                                               '--cert', file('client.pem'), '--alpn', 'other,h2')
+            return done, seen
+
+        (code, out), seen = asyncio.run(asyncio.wait_for(main(file('their.socket')), LIMIT))
+        self.assertEqual(code, 0, out)
+        self.assertIn('alpn=h2 peer=one.test', out)
+        self.assertIn('answer hello\n', out)
+        self.assertEqual(seen, [((('commonName', 'client.test'),),)])
 
     def test_asyncio_is_upgraded_to(self):
         async def upgrade(reader, writer, context):

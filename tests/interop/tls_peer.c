@@ -3,12 +3,14 @@
  * tls_peer.c - one end of TLS, for scripts that bring the other: tls.py
  *
  *   tls_peer server --cert FILE [--ca FILE --verify optional|required] [--alpn A,B] [--upgrade] [--http]
+ *            [--other NAME --other-cert FILE] [--unix PATH]
  *   tls_peer client --port N [--host H] [--name NAME] [--ca FILE] [--cert FILE] [--alpn A,B]
- *            [--upgrade] [--again] [--http] [--say TEXT] [--bytes N]
+ *            [--upgrade] [--again] [--http] [--say TEXT] [--bytes N] [--unix PATH]
  *
  * A server prints its port, then a line for each connection whose handshake succeeded, and ends with
  * its standard input. It echoes; with --http it answers one request; with --upgrade it speaks in the
- * clear until it is told "starttls". A client prints what it found, then what it was answered; with
+ * clear until it is told "starttls"; whoever asks for the other name gets the other certificate. With
+ * --unix it listens at a path, and its port is 0. A client prints what it found, then what it was answered; with
  * --again it connects twice, and resumes the session.
  */
 #include <aio/aio.h>
@@ -26,6 +28,9 @@ static struct {
     const char *verify;
     const char *alpn;
     const char *say;
+    const char *other;
+    const char *other_cert;
+    const char *path;
     size_t bytes;
     int port;
     bool upgrade;
@@ -33,6 +38,7 @@ static struct {
     bool http;
     bool server;
     aio_tls_context *context;
+    aio_tls_context *other_context; /* NULL: there is no other name */
 } options = {.host = "127.0.0.1", .say = "hello"};
 
 /* --- the context ------------------------------------------------------------------------- */
@@ -52,6 +58,21 @@ static int set_alpn(aio_tls_context *context)
     return err;
 }
 
+static aio_tls_context *choose(const char *name, aio_tls_context *context, void *arg)
+{
+    (void)arg;
+    return name != NULL && strcmp(name, options.other) == 0 ? options.other_context : context;
+}
+
+static int set_other_name_up(void)
+{
+    options.other_context = aio_tls_context_new(AIO_TLS_SERVER);
+    if (options.other_context == NULL)
+        return AIO_ENOMEM;
+    aio_tls_context_set_sni_callback(options.context, choose, NULL);
+    return aio_tls_context_load_cert_chain(options.other_context, options.other_cert, NULL);
+}
+
 static int set_up(aio_tls_context *context)
 {
     int err = 0;
@@ -66,6 +87,8 @@ static int set_up(aio_tls_context *context)
                                                       : AIO_TLS_VERIFY_OPTIONAL);
     if (err == 0 && options.alpn != NULL)
         err = set_alpn(context);
+    if (err == 0 && options.other != NULL)
+        err = set_other_name_up();
     return err;
 }
 
@@ -165,6 +188,7 @@ static int on_input(void *arg)
 static int run_server(void)
 {
     aio_server_options listening = AIO_SERVER_OPTIONS_INIT;
+    aio_unix_server_options by_path = AIO_UNIX_SERVER_OPTIONS_INIT;
     AIO_AUTO(aio_event) over = aio_event_new();
     AIO_AUTO(aio_server) server = NULL;
     struct sockaddr_in name = {0};
@@ -175,13 +199,18 @@ static int run_server(void)
     listening.host = "127.0.0.1";
     listening.port = 0;
     listening.ssl = options.upgrade ? NULL : options.context;
-    err = aio_start_server_with(serve_client, NULL, &listening, 0, &server);
+    by_path.path = options.path;
+    by_path.ssl = listening.ssl;
+    err = options.path == NULL
+              ? aio_start_server_with(serve_client, NULL, &listening, 0, &server)
+              : aio_start_unix_server_with(serve_client, NULL, &by_path, 0, &server);
     if (err == 0)
         err = aio_loop_add_reader(aio_get_running_loop(), 0, on_input, over);
     if (err < 0)
         return err;
     (void)aio_server_sockets(server, &fd, 1);
-    (void)getsockname(fd, (struct sockaddr *)&name, &size);
+    if (options.path == NULL)
+        (void)getsockname(fd, (struct sockaddr *)&name, &size);
     printf("port %d\n", ntohs(name.sin_port));
     (void)fflush(stdout);
     err = aio_event_wait(over);
@@ -193,6 +222,18 @@ static int run_server(void)
 
 /* --- the client ---------------------------------------------------------------------------- */
 
+static int open_stream_to_path(aio_tls_session *session, aio_stream_reader **reader,
+                               aio_stream_writer **writer)
+{
+    aio_unix_connect_options connecting = AIO_UNIX_CONNECT_OPTIONS_INIT;
+
+    connecting.path = options.path;
+    connecting.ssl = options.context;
+    connecting.server_hostname = options.name;
+    connecting.ssl_session = session;
+    return aio_open_unix_connection_with(&connecting, 0, reader, writer);
+}
+
 static int open_stream(aio_tls_session *session, aio_stream_reader **reader,
                        aio_stream_writer **writer)
 {
@@ -201,6 +242,8 @@ static int open_stream(aio_tls_session *session, aio_stream_reader **reader,
     size_t size;
     int err;
 
+    if (options.path != NULL)
+        return open_stream_to_path(session, reader, writer);
     connecting.host = options.host;
     connecting.port = options.port;
     if (!options.upgrade) {
@@ -344,9 +387,11 @@ static bool take_value(const char *word, const char *value)
         const char *word;
         const char **place;
     } texts[] = {
-        {"--host", &options.host}, {"--name", &options.name},     {"--cert", &options.cert},
-        {"--ca", &options.ca},     {"--verify", &options.verify}, {"--alpn", &options.alpn},
-        {"--say", &options.say},
+        {"--host", &options.host},     {"--name", &options.name},
+        {"--cert", &options.cert},     {"--ca", &options.ca},
+        {"--verify", &options.verify}, {"--alpn", &options.alpn},
+        {"--say", &options.say},       {"--unix", &options.path},
+        {"--other", &options.other},   {"--other-cert", &options.other_cert},
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -383,5 +428,6 @@ int main(int argc, char **argv)
     if (err < 0)
         printf("error %s: %s\n", aio_error_name(err), aio_error_text(err));
     aio_tls_context_unref(options.context);
+    aio_tls_context_unref(options.other_context);
     return err < 0 ? 1 : 0;
 }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -250,6 +251,32 @@ static int set_socket_options(void *arg, void **ret_result)
     aio_server_close(second);
     aio_server_close(bare);
     return 0;
+}
+
+/* What Linux says of a socket that listens: how many may wait. */
+static int set_backlog(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    AIO_AUTO(aio_server) server = NULL;
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+    int fd;
+
+    options.host = "127.0.0.1";
+    options.port = 0;
+    options.backlog = 7;
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &server));
+    CHECK(aio_server_sockets(server, &fd, 1) == 1);
+    CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    CHECK(info.tcpi_sacked == 7);
+    aio_server_close(server);
+    return 0;
+}
+
+static void server_lets_as_many_wait_as_it_is_told(void **state)
+{
+    room_run(set_backlog);
 }
 
 static void server_sets_the_options_of_its_sockets(void **state)
@@ -735,6 +762,7 @@ int main(void)
         TEST(server_drops_a_connection_whose_factory_fails),
         TEST(server_listens_once_at_each_address),
         TEST(server_sets_the_options_of_its_sockets),
+        TEST(server_lets_as_many_wait_as_it_is_told),
         TEST(server_names_the_address_that_is_in_use),
         TEST(server_options_that_contradict_are_refused),
         TEST(server_takes_a_bound_socket_and_starts_when_told),

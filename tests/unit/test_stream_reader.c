@@ -622,6 +622,23 @@ static void reader_takes_one_transport_and_no_other(void **state)
     assert_int_equal(wire.refs, 0);
 }
 
+/* asyncio's limit is 64 KiB, and reading pauses beyond twice as much. */
+static void reader_of_the_usual_limit_pauses_beyond_128_kib(void **state)
+{
+    static const char much[128 * 1024];
+    struct fixture *f = *state;
+    aio_stream_reader *reader = aio_stream_reader_new(f->loop, AIO_STREAM_LIMIT);
+    struct wire wire;
+
+    wire_init(&wire, f, NULL);
+    assert_int_equal(aio_stream_reader_set_transport(reader, &wire.base), 0);
+    assert_int_equal(aio_stream_reader_feed_data(reader, much, sizeof(much)), 0);
+    fx_assert_trace(f, "");
+    assert_int_equal(aio_stream_reader_feed_data(reader, "x", 1), 0);
+    fx_assert_trace(f, "- pause_reading");
+    aio_stream_reader_unref(reader);
+}
+
 static void data_in_the_memory_of_who_waits_counts_as_buffered(void **state)
 {
     struct fixture *f = *state;
@@ -1039,6 +1056,7 @@ int main(void)
         TEST(peek_and_consume_refuse_sizes_out_of_bounds),
         TEST(consume_lets_the_transport_go_on),
         TEST(reader_takes_one_transport_and_no_other),
+        TEST(reader_of_the_usual_limit_pauses_beyond_128_kib),
         TEST(data_in_the_memory_of_who_waits_counts_as_buffered),
         TEST(reader_passes_on_what_the_transport_fails_with),
         TEST(wait_that_the_transport_refuses_leaves_no_trace_in_the_reader),

@@ -208,6 +208,20 @@ static int in_process_that_is_over_takes_no_signals(void *arg, void **ret_result
 }
 IN_TASK(process_that_is_over_takes_no_signals);
 
+static int in_process_gets_any_signal(void *arg, void **ret_result)
+{
+    aio_process *process = start("exec sleep 1000", NULL);
+    int code = 0;
+
+    expect_int_equal(aio_process_send_signal(process, SIGUSR1), 0);
+    expect_int_equal(aio_process_wait(process, &code), 0);
+    expect_int_equal(code, -SIGUSR1);
+    aio_process_unref(process);
+    return 0;
+}
+
+IN_TASK(process_gets_any_signal);
+
 static int in_process_refuses_a_signal_that_is_none(void *arg, void **ret_result)
 {
     aio_process *process = start("exec sleep 1000", NULL);
@@ -935,6 +949,7 @@ int main(void)
         TEST(process_gives_its_exit_code),
         TEST(process_killed_gives_minus_the_signal),
         TEST(process_that_is_over_takes_no_signals),
+        TEST(process_gets_any_signal),
         TEST(process_refuses_a_signal_that_is_none),
         TEST(process_taken_by_others_gives_255),
         TEST(process_leaves_other_children_alone),
