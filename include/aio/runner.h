@@ -110,8 +110,8 @@ AIO_API int aio_runner_run_at(aio_site site, aio_runner *runner, aio_coro_fn fn,
 #define aio_runner_run(runner, fn, arg, options, ret_value)                                        \
     aio_runner_run_at(AIO_SITE(fn), (runner), (fn), (arg), (options), (ret_value))
 
-/** Run something awaitable, which is borrowed; a coroutine object becomes the main task.
- *  asyncio: Runner.run(awaitable)   Since: 0.1 */
+/** Run something awaitable, which is borrowed: a coroutine object becomes the main task, a future or
+ *  another task is awaited by one.   asyncio: Runner.run(awaitable)   Since: 0.1 */
 AIO_API int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **ret_value);
 
 /** The loop, made if need be; borrowed. NULL once closed.   asyncio: Runner.get_loop()   Since: 0.1 */

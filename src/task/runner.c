@@ -20,7 +20,8 @@ struct aio_runner {
     aio_runner_options options;
     aio_loop *loop; /* NULL before the first need, and once closed */
     aio_context *context;
-    aio_future *last; /* the main task of the last run, which holds its result */
+    aio_future *last;    /* the main task of the last run, which holds its result */
+    aio_future *awaited; /* what that waited for, and got its result from; may be NULL */
     bool closed;
 };
 
@@ -119,6 +120,8 @@ static int run_main(aio_runner *runner, aio_future *main_task, void **ret_value)
         *ret_value = value;
     aio_future_unref(runner->last);
     runner->last = main_task;
+    aio_future_unref(runner->awaited);
+    runner->awaited = NULL;
     return code;
 }
 
@@ -162,8 +165,36 @@ int aio_runner_run(aio_runner *runner, aio_coro_fn fn, void *arg, const aio_task
     return aio_runner_run_at(aio_site_make(NULL, NULL, 0), runner, fn, arg, options, ret_value);
 }
 
+static int wrap_awaitable(void *arg, void **ret_result)
+{
+    aio_future *const *awaitable = arg;
+
+    return aio_await(*awaitable, ret_result);
+}
+
+static void drop_awaitable(void *arg)
+{
+    aio_future *const *awaitable = arg;
+
+    aio_future_unref(*awaitable);
+}
+
+/* What is no coroutine object is awaited by a task of its own, as by asyncio's Runner. */
+static aio_task *task_for(const aio_runner *runner, aio_future *awaitable)
+{
+    aio_task_options options = AIO_TASK_OPTIONS_INIT;
+    aio_future *held = aio_future_ref(awaitable);
+
+    options.context = runner->context;
+    options.arg_size = sizeof(aio_future *);
+    options.arg_destroy = drop_awaitable;
+    return aio_loop_create_task_at(aio_site_make("_wrap_awaitable", NULL, 0), runner->loop,
+                                   wrap_awaitable, &held, &options);
+}
+
 int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **ret_value)
 {
+    aio_future *main_task;
     int err;
 
     if (runner == NULL || awaitable == NULL)
@@ -171,9 +202,18 @@ int aio_runner_run_awaitable(aio_runner *runner, aio_future *awaitable, void **r
     err = check_thread();
     if (err == 0)
         err = ensure_loop(runner);
-    if (err == 0)
+    if (err < 0)
+        return err;
+    if (!aio_isfuture(awaitable)) {
         err = aio__ensure_future_in(awaitable, runner->loop, runner->context);
-    return err < 0 ? err : run_main(runner, aio_future_ref(awaitable), ret_value);
+        return err < 0 ? err : run_main(runner, aio_future_ref(awaitable), ret_value);
+    }
+    main_task = task_for(runner, awaitable);
+    if (main_task == NULL)
+        return aio__null_future();
+    err = run_main(runner, main_task, ret_value);
+    runner->awaited = aio_future_ref(awaitable);
+    return err;
 }
 
 /* --- the end --------------------------------------------------------------------------- */
@@ -276,6 +316,8 @@ int aio_runner_close(aio_runner *runner)
         err = run_shutdown(loop);
     aio_future_unref(runner->last);
     runner->last = NULL;
+    aio_future_unref(runner->awaited);
+    runner->awaited = NULL;
     aio_set_event_loop(NULL);
     (void)aio_loop_close(loop);
     aio_loop_unref(loop);

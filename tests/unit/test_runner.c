@@ -301,6 +301,39 @@ static void runner_runs_a_coroutine_object(void **state)
     aio_runner_free(runner);
 }
 
+struct awaited {
+    aio_future *fut;
+    aio_loop *loop;
+    size_t tasks; /* that there are while it is waited for */
+};
+
+static int finish_awaited(void *arg)
+{
+    struct awaited *awaited = arg;
+    aio_task **tasks = NULL;
+
+    assert_int_equal(aio_all_tasks(awaited->loop, &tasks, &awaited->tasks), 0);
+    aio_task_list_free(tasks, awaited->tasks);
+    return aio_future_set_result(awaited->fut, trace);
+}
+
+static void runner_awaits_a_future_in_a_task_of_its_own(void **state)
+{
+    aio_runner_options options = options_of_tests();
+    aio_runner *runner = aio_runner_new(&options);
+    struct awaited awaited = {.loop = aio_runner_get_loop(runner)};
+    void *value = NULL;
+
+    (void)state;
+    awaited.fut = aio_future_new(awaited.loop);
+    assert_int_equal(aio_loop_call_later(awaited.loop, 0.001, finish_awaited, &awaited, NULL), 0);
+    assert_int_equal(aio_runner_run_awaitable(runner, awaited.fut, &value), 0);
+    assert_ptr_equal(value, trace);
+    assert_int_equal(awaited.tasks, 1);
+    aio_future_unref(awaited.fut);
+    aio_runner_free(runner);
+}
+
 /* --- the end ---------------------------------------------------------------------------- */
 
 static int sleep_for_ever(void *arg, void **ret_result)
@@ -749,6 +782,7 @@ int main(void)
         TEST(runner_has_one_context_for_all_its_runs),
         TEST(run_may_be_given_another_context),
         TEST(runner_runs_a_coroutine_object),
+        TEST(runner_awaits_a_future_in_a_task_of_its_own),
         TEST(runner_runs_coroutine_objects_in_its_context),
         TEST(run_cancels_the_tasks_that_are_left_and_waits_for_them),
         TEST(run_reports_the_errors_of_those_that_fail_instead),
