@@ -16,6 +16,7 @@
 #include "net/net_internal.h"
 
 #include <aio/task.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -159,6 +160,7 @@ int aio__connection_start(aio_loop *loop, int fd, aio_protocol_factory_fn factor
     err = aio__make_secure_protocol(loop, factory, arg, secure, made, &protocol, &above);
     if (err < 0)
         goto drop_future;
+    assert(protocol != NULL);
     err = aio__stream_transport_new(loop, fd, protocol, above == NULL ? made : NULL, NULL,
                                     &transport);
     if (err < 0) {
