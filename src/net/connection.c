@@ -105,14 +105,17 @@ int aio__make_secure_protocol(aio_loop *loop, aio_protocol_factory_fn factory, v
                               const struct aio__secure *secure, aio_future *waiter,
                               aio_protocol **ret_protocol, aio_transport **ret_above)
 {
-    aio_protocol *app;
+    aio_protocol *app = NULL;
     int err = secure->context == NULL ? 0 : aio__tls_check_session(secure);
 
-    if (err == 0)
-        err = aio__make_protocol(factory, arg, ret_protocol);
-    if (err < 0 || secure->context == NULL)
+    if (err < 0)
         return err;
-    app = *ret_protocol;
+    err = aio__make_protocol(factory, arg, &app);
+    if (err < 0)
+        return err;
+    *ret_protocol = app;
+    if (secure->context == NULL)
+        return 0;
     err = aio__tls_wrap(loop, app, secure, waiter, ret_protocol, ret_above);
     if (err < 0)
         aio__release_protocol(app);
