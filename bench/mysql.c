@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONNECTIONS = 10, ROUNDS = 15, IDS = 1000 };
+enum { CONNECTIONS = 10, IDS = 1000 };
 
 #define SELECT "SELECT id, name, val FROM t WHERE id = ?"
 
@@ -91,36 +91,20 @@ static int run_round(const struct connection *connections, const struct work *wo
     return err;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double one = *(const double *)a;
-    const double other = *(const double *)b;
-
-    return (one > other) - (one < other);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof(*values), compare);
-    return values[ROUNDS / 2];
-}
-
 static int measure(const struct connection *connections, const struct work *work)
 {
-    struct bench_clock warm_up = {0};
-    double wall[ROUNDS];
-    double cpu[ROUNDS];
-    int err = run_round(connections, work, &warm_up);
+    struct bench_rounds rounds = {0};
+    int err = 0;
 
-    for (int i = 0; i < ROUNDS && err == 0; i++) {
+    for (int i = 0; i <= BENCH_ROUNDS && err == 0; i++) {
         struct bench_clock clock = {0};
 
         err = run_round(connections, work, &clock);
-        wall[i] = (double)clock.wall_ns / work->count;
-        cpu[i] = (double)clock.cpu_ns / work->count;
+        if (i > 0) /* the first warms up */
+            bench_rounds_add(&rounds, &clock, work->count);
     }
     if (err == 0)
-        printf("%s %.0f %.0f\n", work->name, median(wall), median(cpu));
+        bench_rounds_print(&rounds, work->name);
     return err;
 }
 

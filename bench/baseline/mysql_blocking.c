@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS = 10, ROUNDS = 15, IDS = 1000 };
+enum { CONNECTIONS = 10, IDS = 1000 };
 
 #define SELECT "SELECT id, name, val FROM t WHERE id = ?"
 
@@ -106,35 +106,18 @@ static void run_round(struct share *shares, const struct work *work, struct benc
     bench_check(done == work->count, "every row came");
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double one = *(const double *)a;
-    const double other = *(const double *)b;
-
-    return (one > other) - (one < other);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof(*values), compare);
-    return values[ROUNDS / 2];
-}
-
 static void measure(struct share *shares, const struct work *work)
 {
-    struct bench_clock warm_up = {0};
-    double wall[ROUNDS];
-    double cpu[ROUNDS];
+    struct bench_rounds rounds = {0};
 
-    run_round(shares, work, &warm_up);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i <= BENCH_ROUNDS; i++) {
         struct bench_clock clock = {0};
 
         run_round(shares, work, &clock);
-        wall[i] = (double)clock.wall_ns / work->count;
-        cpu[i] = (double)clock.cpu_ns / work->count;
+        if (i > 0) /* the first warms up */
+            bench_rounds_add(&rounds, &clock, work->count);
     }
-    printf("%s %.0f %.0f\n", work->name, median(wall), median(cpu));
+    bench_rounds_print(&rounds, work->name);
 }
 
 int main(int argc, char **argv)

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONNECTIONS = 10, BATCH = 100, ROUNDS = 15 };
+enum { CONNECTIONS = 10, BATCH = 100 };
 
 static const char *hset[] = {"HSET", "car", "key1", "1", "key2", "2"};
 static const size_t hset_sizes[] = {4, 3, 4, 1, 4, 1};
@@ -98,35 +98,18 @@ static void run_round(redisAsyncContext *const *connections, const struct work *
     bench_stop(clock);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double one = *(const double *)a;
-    const double other = *(const double *)b;
-
-    return (one > other) - (one < other);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof(*values), compare);
-    return values[ROUNDS / 2];
-}
-
 static void measure(redisAsyncContext *const *connections, const struct work *work)
 {
-    struct bench_clock warm_up = {0};
-    double wall[ROUNDS];
-    double cpu[ROUNDS];
+    struct bench_rounds rounds = {0};
 
-    run_round(connections, work, &warm_up);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i <= BENCH_ROUNDS; i++) {
         struct bench_clock clock = {0};
 
         run_round(connections, work, &clock);
-        wall[i] = (double)clock.wall_ns / work->count;
-        cpu[i] = (double)clock.cpu_ns / work->count;
+        if (i > 0) /* the first warms up */
+            bench_rounds_add(&rounds, &clock, work->count);
     }
-    printf("%s %.0f %.0f\n", work->name, median(wall), median(cpu));
+    bench_rounds_print(&rounds, work->name);
 }
 
 int main(int argc, char **argv)

@@ -81,6 +81,21 @@ static double median(double *values, size_t count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+void bench_rounds_add(struct bench_rounds *rounds, const struct bench_clock *clock,
+                      unsigned operations)
+{
+    bench_check(rounds->count < BENCH_ROUNDS, "there is room for the round");
+    rounds->wall[rounds->count] = (double)clock->wall_ns / operations;
+    rounds->cpu[rounds->count] = (double)clock->cpu_ns / operations;
+    rounds->count++;
+}
+
+void bench_rounds_print(struct bench_rounds *rounds, const char *name)
+{
+    printf("%s %.0f %.0f\n", name, median(rounds->wall, (size_t)rounds->count),
+           median(rounds->cpu, (size_t)rounds->count));
+}
+
 static int take(struct measuring *m, uint64_t count, struct bench_clock *clock)
 {
     *clock = (struct bench_clock){0};

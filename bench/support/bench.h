@@ -54,6 +54,21 @@ typedef int (*bench_place_fn)(int (*work)(void *arg), void *arg);
  */
 int bench_main(int argc, char **argv, const struct bench *const *tables, bench_place_fn place);
 
+/* For programs that ask a server, in rounds of a fixed number of operations. Zero to begin with. */
+enum { BENCH_ROUNDS = 15 };
+
+struct bench_rounds {
+    int count;
+    double wall[BENCH_ROUNDS]; /* nanoseconds for one operation */
+    double cpu[BENCH_ROUNDS];
+};
+
+/* Note a round; no more than BENCH_ROUNDS. */
+void bench_rounds_add(struct bench_rounds *rounds, const struct bench_clock *clock,
+                      unsigned operations);
+/* Print the line: the name, and the medians. */
+void bench_rounds_print(struct bench_rounds *rounds, const char *name);
+
 /* Whether --count was given: counting wants a clock that does not run by itself. */
 bool bench_is_counting(void);
 
