@@ -48,8 +48,9 @@ typedef struct aio_protocol_ops {
     /** Gives true to keep the transport open for writing. */
     bool (*eof_received)(aio_protocol *self);
 
-    /* of a stream, into memory of the protocol's: used instead of data_received when set.
-     * get_buffer gives the place and its size, which must not be 0. */
+    /* of a stream, into memory of the protocol's: used instead of data_received when get_buffer is
+     * set. It gives the place and its size, which must not be 0; any will do, @p hint being a wish:
+     * bytes that are there, or (size_t)-1 where that is not known. */
     int (*get_buffer)(aio_protocol *self, size_t hint, void **ret_data, size_t *ret_size);
     int (*buffer_updated)(aio_protocol *self, size_t size);
 
@@ -174,7 +175,8 @@ AIO_API bool aio_transport_is_reading(const aio_transport *transport);
  * asyncio: WriteTransport.write()                                Since: 0.1
  */
 AIO_API int aio_transport_write(aio_transport *transport, const void *data, size_t size);
-/** The same with several buffers, in one system call if possible.
+/** The same with several buffers, in one system call if possible. A transport of the program's
+ *  without writelines is written each of them.
  *  asyncio: WriteTransport.writelines()   Since: 0.1 */
 AIO_API int aio_transport_writelines(aio_transport *transport, const aio_buffer *buffers,
                                      size_t count);

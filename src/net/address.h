@@ -58,7 +58,7 @@ const char *aio__address_text(const struct sockaddr *name, socklen_t size,
 /* What a transport tells of its socket; a family of AF_UNSPEC: not known. */
 struct aio__names {
     struct sockaddr_storage peer;
-    struct sockaddr_storage own; /* read when it is asked for */
+    struct sockaddr_storage own; /* read when it is asked for, at the latest before the end */
 };
 
 /* The answer to get_extra_info() of a transport with a socket, *fd < 0 being a closed one. */

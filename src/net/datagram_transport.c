@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { HEADER_SIZE = 8, DROPPED_WRITES_TO_WARN = 5 };
+enum { HEADER_SIZE = 8 };
 
 /* One that waits to be sent. */
 struct datagram {
@@ -164,17 +164,24 @@ static int keep(struct datagram_transport *self, const void *data, size_t size,
     return 0;
 }
 
+/* With the 0 behind a path, if there is room for one; with that before an abstract name. */
+static socklen_t size_of_unix(const struct sockaddr_un *name)
+{
+    size_t first = name->sun_path[0] == '\0' ? 1 : 0;
+    size_t end = first + strnlen(name->sun_path + first, sizeof(name->sun_path) - first);
+
+    if (first == 0 && end < sizeof(name->sun_path))
+        end++;
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + end);
+}
+
 /* How long an address is that came without its size; 0: of no family that is known. */
 static socklen_t size_of(const struct sockaddr *address)
 {
-    const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)address;
-
     switch (address->sa_family) {
     case AF_INET: return sizeof(struct sockaddr_in);
     case AF_INET6: return sizeof(struct sockaddr_in6);
-    case AF_UNIX:
-        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-                           strnlen(name->sun_path, sizeof(name->sun_path)) + 1);
+    case AF_UNIX: return size_of_unix((const struct sockaddr_un *)(const void *)address);
     default: return 0;
     }
 }
@@ -211,7 +218,7 @@ static int transport_sendto(aio_transport *base, const void *data, size_t size,
             return aio_raise(AIO_EVALUE, "an address of family %d", address->sa_family);
     }
     if (self->channel.lost) {
-        if (++self->dropped >= DROPPED_WRITES_TO_WARN)
+        if (++self->dropped >= AIO__DROPPED_WRITES_TO_WARN)
             aio__log(AIO_LOG_WARNING, "socket.send() raised exception.");
         return 0;
     }
@@ -303,6 +310,8 @@ int aio__datagram_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, 
         self->remote_size = remote->size;
     }
     self->connected = getpeername(fd, (struct sockaddr *)&self->names.peer, &size) == 0;
+    (void)aio_transport_get_extra_info(&channel->base,
+                                       "sockname"); /* which may change by sending */
     *ret_transport = &channel->base;
     return 0;
 }

@@ -18,6 +18,9 @@
  * others (S123). */
 enum { AIO__RECV_SIZE = 256 * 1024 };
 
+/* From so many writes to a connection that is over, each is warned of (S121). */
+enum { AIO__DROPPED_WRITES_TO_WARN = 5 };
+
 /* The net side of a loop: made when it is first needed, ended with the loop. */
 struct aio__net {
     struct aio__close_hook hook;

@@ -11,6 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Other than with sockets it is reported, too, but for a terminal that was hung up. */
+static void failed(struct aio__channel *channel, int error)
+{
+    static const char message[] = "Fatal read error on pipe transport";
+    aio_exception *exception = aio_error_catch(aio_raise(-error, "%s", aio_strerror(-error)));
+
+    if (error == EIO)
+        aio__net_report(channel->loop, message, exception);
+    else
+        aio__loop_report(channel->loop, message, exception, NULL);
+    aio__channel_force_close(channel, exception);
+    aio_exception_unref(exception);
+}
+
 static void ready(struct aio__channel *channel, int events)
 {
     aio_protocol *protocol = channel->protocol;
@@ -23,7 +37,7 @@ static void ready(struct aio__channel *channel, int events)
     got = read(channel->io.fd, buffer, AIO__RECV_SIZE);
     if (got < 0) {
         if (!aio__would_block(errno))
-            aio__channel_failed(channel, errno, "Fatal read error on pipe transport");
+            failed(channel, errno);
         return;
     }
     if (got == 0) {

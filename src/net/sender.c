@@ -10,7 +10,7 @@
 
 #include <aio/task.h>
 
-enum { MAX_PIECES = 64, DROPPED_WRITES_TO_WARN = 5 };
+enum { MAX_PIECES = 64 };
 
 static const struct aio__sender_ops *ops_of(const struct aio__sender *self)
 {
@@ -135,21 +135,22 @@ static int keep_rest(struct aio__sender *self, const aio_buffer *buffers, size_t
 
 /* --- writing --------------------------------------------------------------------------- */
 
-/* Whether a write of so many bytes is to be done: 1, or 0 if it is dropped, or a raised code. */
-static int check_write(struct aio__sender *self, size_t size)
+/* Whether a write of so many bytes is to be done: 1, or 0 if it is dropped, or a raised code.
+ * `what` is the function's name. */
+static int check_write(struct aio__sender *self, size_t size, const char *what)
 {
     const struct aio__sender_ops *ops = ops_of(self);
     bool over = ops->shutdown != NULL ? self->channel.lost : self->channel.closing;
 
     if (self->eof_written)
-        return aio_raise(AIO_ERUNTIME, "Cannot call write() after write_eof()");
+        return aio_raise(AIO_ERUNTIME, "Cannot call %s() after write_eof()", what);
     if (self->claimed)
-        return aio_raise(AIO_ERUNTIME, "unable to write; sendfile is in progress");
+        return aio_raise(AIO_ERUNTIME, "unable to %s; sendfile is in progress", what);
     if (size == 0)
         return 0;
     if (!over)
         return 1;
-    if (++self->dropped >= DROPPED_WRITES_TO_WARN)
+    if (++self->dropped >= AIO__DROPPED_WRITES_TO_WARN)
         aio__log(AIO_LOG_WARNING, "%s", ops->dropped);
     return 0;
 }
@@ -176,7 +177,7 @@ int aio__sender_write(aio_transport *base, const void *data, size_t size)
 {
     struct aio__sender *self = aio__sender_of(base);
     const aio_buffer buffer = {data, size};
-    int todo = check_write(self, size);
+    int todo = check_write(self, size, "write");
 
     return todo <= 0 ? todo : write_all(self, &buffer, 1, size);
 }
@@ -189,7 +190,7 @@ int aio__sender_writelines(aio_transport *base, const aio_buffer *buffers, size_
 
     for (size_t i = 0; i < count; i++)
         total += buffers[i].size;
-    todo = check_write(self, total);
+    todo = check_write(self, total, "writelines");
     return todo <= 0 ? todo : write_all(self, buffers, count, total);
 }
 

@@ -75,11 +75,11 @@ static void deliver(struct aio__channel *channel, aio_protocol *protocol,
 {
     int code = 0;
 
-    if (arrival->memory == OWN)
+    if (arrival->memory == OWN && protocol->ops->buffer_updated != NULL)
         code = protocol->ops->buffer_updated(protocol, arrival->size);
     else if (arrival->memory == LENT)
         code = channel->lender->lent(protocol, arrival->size);
-    else if (protocol->ops->data_received != NULL)
+    else if (arrival->memory == SHARED && protocol->ops->data_received != NULL)
         code = protocol->ops->data_received(protocol, arrival->data, arrival->size);
     if (code < 0)
         aio__channel_fatal(channel, code,
@@ -137,6 +137,13 @@ static void ready(struct aio__channel *channel, int events)
         aio__sender_ready(&stream_of(channel)->sender);
 }
 
+/* Who holds the transport may ask for its name when the socket is gone, as for that of the peer. */
+static void ending(struct aio__channel *channel)
+{
+    if (channel->refs > 1)
+        (void)aio_transport_get_extra_info(&channel->base, "sockname");
+}
+
 static void ended(struct aio__channel *channel)
 {
     struct stream_transport *self = stream_of(channel);
@@ -150,6 +157,7 @@ static void ended(struct aio__channel *channel)
 static const struct aio__sender_ops sender_ops = {
     .channel = {.size = sizeof(struct stream_transport),
                 .ready = ready,
+                .ending = ending,
                 .ended = ended,
                 .waiting = aio__sender_waiting,
                 .clear = aio__sender_clear,

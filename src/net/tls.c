@@ -311,7 +311,7 @@ static int read_buffered(struct aio__tls *self)
         return code;
     more = decrypt(self, data, size, &got);
     send_out(self);
-    if (got > 0 && self->app != NULL)
+    if (got > 0 && self->app != NULL && ops->buffer_updated != NULL)
         code = ops->buffer_updated(self->app, got);
     return code < 0 ? code : more;
 }

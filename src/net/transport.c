@@ -97,13 +97,30 @@ int aio_transport_write(aio_transport *transport, const void *data, size_t size)
     return transport->ops->write(transport, data, size);
 }
 
-int aio_transport_writelines(aio_transport *transport, const aio_buffer *buffers, size_t count)
+static int check_buffers(const aio_buffer *buffers, size_t count)
 {
-    if (transport == NULL || transport->ops->writelines == NULL)
-        return unsupported(transport);
     if (buffers == NULL && count > 0)
         return aio_raise(AIO_EVALUE, "there are no %zu buffers at NULL", count);
-    return transport->ops->writelines(transport, buffers, count);
+    for (size_t i = 0; i < count; i++)
+        if (buffers[i].data == NULL && buffers[i].size > 0)
+            return aio_raise(AIO_EVALUE, "there are no %zu bytes at NULL", buffers[i].size);
+    return 0;
+}
+
+int aio_transport_writelines(aio_transport *transport, const aio_buffer *buffers, size_t count)
+{
+    int err;
+
+    if (transport == NULL || (transport->ops->writelines == NULL && transport->ops->write == NULL))
+        return unsupported(transport);
+    err = check_buffers(buffers, count);
+    if (err < 0)
+        return err;
+    if (transport->ops->writelines != NULL)
+        return transport->ops->writelines(transport, buffers, count);
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = transport->ops->write(transport, buffers[i].data, buffers[i].size);
+    return err;
 }
 
 int aio_transport_write_eof(aio_transport *transport)

@@ -127,8 +127,7 @@ static int know_the_peer(void *arg, void **ret_result)
     peer = aio_transport_get_extra_info(room->talks[0].transport, "peername");
     own = aio_transport_get_extra_info(room->talks[0].transport, "sockname");
     CHECK(peer != NULL && peer->sin_port == mine.sin_port);
-    CHECK(own == NULL); /* nobody asked while the socket was open */
-    CHECK(port != 0);
+    CHECK(own != NULL && own->sin_port == port && port != 0);
     aio_server_close(server);
     return 0;
 }
@@ -162,6 +161,41 @@ static int accept_many(void *arg, void **ret_result)
 static void server_accepts_all_that_wait(void **state)
 {
     room_run(accept_many);
+}
+
+static int accept_few(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    AIO_AUTO(aio_server) server = NULL;
+    socklen_t size = sizeof(name);
+    int fds[10];
+
+    options.sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(options.sock, (struct sockaddr *)&name, size) == 0);
+    CHECK(listen(options.sock, 20) == 0); /* they wait before the server has its say */
+    CHECK(getsockname(options.sock, (struct sockaddr *)&name, &size) == 0);
+    for (size_t i = 0; i < 10; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK(connect(fds[i], (struct sockaddr *)&name, size) == 0);
+    }
+    options.backlog = 1;
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &server));
+    for (size_t before = room->count; before < 10; before = room->count) {
+        TRY(aio_sleep(0));
+        CHECK(room->count <= before + 2);
+    }
+    for (size_t i = 0; i < 10; i++)
+        close(fds[i]);
+    aio_server_close(server);
+    return aio_server_wait_closed(server);
+}
+
+/* S133 */
+static void server_accepts_one_more_than_its_backlog_at_a_time(void **state)
+{
+    room_run(accept_few);
 }
 
 static int refuse_one(void *arg, void **ret_result)
@@ -212,6 +246,69 @@ static int listen_twice(void *arg, void **ret_result)
 static void server_listens_once_at_each_address(void **state)
 {
     room_run(listen_twice);
+}
+
+static int skip_what_is_not_there(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    const char *hosts[] = {"192.0.2.1", "127.0.0.1"}; /* the first is nobody's */
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+    AIO_AUTO(aio_server) server = NULL;
+    int fd;
+
+    options.hosts = hosts;
+    options.host_count = 2;
+    options.port = 0;
+    TRY(aio_loop_create_server(NULL, room_factory, room, &options, &server));
+    CHECK(aio_server_sockets(server, &fd, 1) == 1);
+    CHECK(name_of(server).sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+    aio_server_close(server);
+    return 0;
+}
+
+static void server_skips_an_address_that_the_machine_does_not_have(void **state)
+{
+    room_run(skip_what_is_not_there);
+}
+
+static int serve_everywhere(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    const char *names[] = {NULL, ""};
+    aio_server_options options = AIO_SERVER_OPTIONS_INIT;
+
+    options.port = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AIO_AUTO(aio_server) server = NULL;
+        int fds[3] = {-1, -1, -1};
+        size_t count;
+
+        options.host = names[i];
+        TRY(aio_loop_create_server(NULL, room_factory, room, &options, &server));
+        count = aio_server_sockets(server, fds, 3);
+        CHECK(count == 1 || count == 2); /* both families, where there are both */
+        for (size_t j = 0; j < count; j++) {
+            struct sockaddr_in6 name = {0};
+            socklen_t size = sizeof(name);
+            int only = 0;
+
+            CHECK(getsockname(fds[j], (struct sockaddr *)&name, &size) == 0);
+            size = sizeof(only);
+            if (name.sin6_family != AF_INET6) {
+                CHECK(((struct sockaddr_in *)&name)->sin_addr.s_addr == htonl(INADDR_ANY));
+                continue;
+            }
+            CHECK(IN6_IS_ADDR_UNSPECIFIED(&name.sin6_addr));
+            CHECK(getsockopt(fds[j], IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && only != 0);
+        }
+        aio_server_close(server);
+    }
+    return 0;
+}
+
+static void server_without_a_host_is_at_every_interface(void **state)
+{
+    room_run(serve_everywhere);
 }
 
 static bool has_option(const aio_server *server, int option)
@@ -760,7 +857,10 @@ int main(void)
         TEST(server_knows_the_peer_that_is_gone_already),
         TEST(server_accepts_all_that_wait),
         TEST(server_drops_a_connection_whose_factory_fails),
+        TEST(server_accepts_one_more_than_its_backlog_at_a_time),
         TEST(server_listens_once_at_each_address),
+        TEST(server_skips_an_address_that_the_machine_does_not_have),
+        TEST(server_without_a_host_is_at_every_interface),
         TEST(server_sets_the_options_of_its_sockets),
         TEST(server_lets_as_many_wait_as_it_is_told),
         TEST(server_names_the_address_that_is_in_use),
