@@ -14,12 +14,16 @@ AIO_BEGIN_DECLS
 /** An endpoint's two sides, or its socket. AIO_DATAGRAM_OPTIONS_INIT first. */
 typedef struct aio_datagram_options {
     size_t size;            /**< sizeof(aio_datagram_options) */
-    const char *local_host; /**< bind to this; NULL or "": any, if there is a local_port */
+    const char *local_host; /**< bind to this; NULL: this machine's loopback, if there is a
+                                 local_port; "0.0.0.0", "::": all interfaces */
     int local_port;         /**< 0: any that is free; -1: not bound, unless there is a local_host */
     const char *remote_host; /**< connect to this; NULL: this machine, if there is a remote_port */
     int remote_port;         /**< -1: not connected, unless there is a remote_host */
     const char *local_path;  /**< of a unix socket; a socket file in the way is removed */
+    size_t local_path_size;  /**< bytes of it, for an abstract name: a 0 and the name; 0: up to its
+                                  final 0 */
     const char *remote_path; /**< of a unix socket */
+    size_t remote_path_size; /**< likewise */
     int sock;                /**< a datagram socket, taken on success; -1: none */
     int family;              /**< AF_INET, AF_INET6, AF_UNIX; default AF_UNSPEC: by the addresses */
     int proto;               /**< of getaddrinfo(3), as flags */
@@ -45,8 +49,8 @@ typedef struct aio_datagram_options {
  * @return 0, or a negative code; then nothing is left open, and a sock is still the caller's if
  *         no transport was made for it:
  *   AIO_EVALUE      no address and no family; a sock and anything else; a sock of another type;
- *                   paths with hosts; no factory
- *   AIO_EOS         the two sides have no family in common
+ *                   paths with hosts; two sides without a family in common; reuse_port where the
+ *                   system has none; no factory
  *   AIO_ECANCELLED, AIO_ENOTASK, AIO_ENOMEM, AIO_EAI_...
  *   the system's    of the first pair of addresses that was tried
  *

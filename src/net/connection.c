@@ -248,6 +248,15 @@ int aio__check_stream_socket(int fd, int family)
     return 0;
 }
 
+int aio__set_reuse_port(int fd)
+{
+    int on = 1;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+        return aio_raise(AIO_EVALUE, "reuse_port not supported: %s", aio_strerror(-errno));
+    return 0;
+}
+
 int aio__set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

@@ -68,6 +68,9 @@ int aio__net_check_call(aio_loop **loop, aio_protocol_factory_fn factory);
 /* Whether an fd is a stream socket of a family (AF_UNSPEC: any): 0, or a raised code. */
 int aio__check_stream_socket(int fd, int family);
 
+/* SO_REUSEPORT on. 0, or a raised AIO_EVALUE where that is not supported. */
+int aio__set_reuse_port(int fd);
+
 /* O_NONBLOCK on. 0, or the system's code. */
 int aio__set_nonblocking(int fd);
 

@@ -44,10 +44,10 @@ static int resolve_side(aio_loop *loop, const aio_datagram_options *options, con
     return aio__resolve(loop, &query, addresses);
 }
 
-static int add_path(const char *path, struct aio__addresses *addresses)
+static int add_path(const char *path, size_t size, struct aio__addresses *addresses)
 {
     struct aio__address address;
-    int err = aio__unix_address(path, 0, &address);
+    int err = aio__unix_address(path, size, &address);
 
     return err < 0 ? err : aio__addresses_add(addresses, &address);
 }
@@ -57,11 +57,11 @@ static int find_sides(aio_loop *loop, const aio_datagram_options *options, struc
     int err = 0;
 
     if (options->local_path != NULL)
-        err = add_path(options->local_path, &sides->local);
+        err = add_path(options->local_path, options->local_path_size, &sides->local);
     else if (options->local_host != NULL || options->local_port >= 0)
         err = resolve_side(loop, options, options->local_host, options->local_port, &sides->local);
     if (err == 0 && options->remote_path != NULL)
-        err = add_path(options->remote_path, &sides->remote);
+        err = add_path(options->remote_path, options->remote_path_size, &sides->remote);
     else if (err == 0 && (options->remote_host != NULL || options->remote_port >= 0))
         err =
             resolve_side(loop, options, options->remote_host, options->remote_port, &sides->remote);
@@ -72,12 +72,12 @@ static int find_sides(aio_loop *loop, const aio_datagram_options *options, struc
 
 /* --- the socket ------------------------------------------------------------------------ */
 
-/* A socket file that nobody removed would be in the way. */
+/* A socket file that nobody removed would be in the way; an abstract name has none. */
 static void remove_stale(const char *path)
 {
     struct stat file;
 
-    if (stat(path, &file) == 0 && S_ISSOCK(file.st_mode))
+    if (*path != '\0' && stat(path, &file) == 0 && S_ISSOCK(file.st_mode))
         (void)unlink(path);
 }
 
@@ -85,9 +85,10 @@ static int set_up_socket(int fd, const aio_datagram_options *options,
                          const struct aio__address *local, const struct aio__address *remote)
 {
     int on = 1;
+    int err = options->reuse_port ? aio__set_reuse_port(fd) : 0;
 
-    if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
-        return raise_errno();
+    if (err < 0)
+        return err;
     if (options->allow_broadcast && setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) != 0)
         return raise_errno();
     if (local != NULL && bind(fd, (const struct sockaddr *)&local->name, local->size) != 0)
@@ -145,7 +146,7 @@ static int open_any(const aio_datagram_options *options, const struct sides *sid
             first = aio_error_catch(err);
     }
     if (first == NULL)
-        return aio_raise(AIO_EOS, "can not get address information");
+        return aio_raise(AIO_EVALUE, "can not get address information");
     err = aio_raise_exception(first);
     aio_exception_unref(first);
     return err;

@@ -30,10 +30,11 @@ static int raise_errno(void)
 static int set_options(int fd, int family, const aio_server_options *options)
 {
     int on = 1;
+    int err = options->reuse_port ? aio__set_reuse_port(fd) : 0;
 
+    if (err < 0)
+        return err;
     if (options->reuse_address && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
-        return raise_errno();
-    if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
         return raise_errno();
     if (options->keep_alive && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0)
         return raise_errno();

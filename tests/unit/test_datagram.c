@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -209,6 +210,35 @@ static void datagram_goes_by_unix_sockets(void **state)
     room_run(talk_by_unix);
 }
 
+static int talk_by_abstract_names(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options options = AIO_DATAGRAM_OPTIONS_INIT;
+    AIO_AUTO(aio_transport) server = NULL;
+    AIO_AUTO(aio_transport) client = NULL;
+    char one[64] = "";
+    char two[64] = "";
+
+    options.local_path = one;
+    options.local_path_size = 1 + (size_t)sprintf(one + 1, "aioc-test-one-%ld", (long)getpid());
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &server));
+    options.remote_path = one;
+    options.remote_path_size = options.local_path_size;
+    options.local_path = two;
+    options.local_path_size = 1 + (size_t)sprintf(two + 1, "aioc-test-two-%ld", (long)getpid());
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &client));
+    TRY(aio_transport_sendto(client, "abc", 3, NULL));
+    TRY(aio_transport_sendto(client, "d", 1, aio_transport_get_extra_info(server, "sockname")));
+    TRY(talk_wait_for(&room->talks[0], "made data:3 data:1"));
+    TRY(aio_transport_sendto(server, "back", 4, aio_transport_get_extra_info(client, "sockname")));
+    return talk_wait_for(&room->talks[1], "data:4");
+}
+
+static void datagram_goes_by_abstract_names(void **state)
+{
+    room_run(talk_by_abstract_names);
+}
+
 /* A pair of unix sockets, of which the other's queue is short: sending has to wait. */
 static int fill(void *arg, void **ret_result)
 {
@@ -314,7 +344,7 @@ static int check_options(void *arg, void **ret_result)
     options.local_host = "127.0.0.1";
     options.remote_host = "::1";
     CHECK_CODE(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, NULL),
-               AIO_EOS);
+               AIO_EVALUE); /* no family in common */
     options.remote_host = NULL;
     options.local_host = "192.0.2.1"; /* nobody's */
     CHECK_CODE(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, NULL),
@@ -330,6 +360,80 @@ static int check_options(void *arg, void **ret_result)
 static void datagram_options_are_set_or_refused(void **state)
 {
     room_run(check_options);
+}
+
+/* Linux has no such option for unix sockets since 6.12.9. */
+static int reuse_what_cannot_be(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options options = AIO_DATAGRAM_OPTIONS_INIT;
+    int err;
+
+    options.family = AF_UNIX;
+    options.reuse_port = true;
+    err = aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, NULL);
+    CHECK(err == 0 || err == AIO_EVALUE);
+    CHECK(err == 0 || strstr(aio_error_text(err), "reuse_port not supported") != NULL);
+    return 0;
+}
+
+static void datagram_port_that_cannot_be_reused_is_refused(void **state)
+{
+    room_run(reuse_what_cannot_be);
+}
+
+static int local_side(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options options = AIO_DATAGRAM_OPTIONS_INIT;
+    AIO_AUTO(aio_transport) alone = NULL;
+    AIO_AUTO(aio_transport) everywhere = NULL;
+
+    options.family = AF_INET;
+    options.local_port = 0;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &alone));
+    CHECK(name_of(alone)->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+    options.flags = AI_PASSIVE;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &everywhere));
+    CHECK(name_of(everywhere)->sin_addr.s_addr == htonl(INADDR_ANY));
+    return 0;
+}
+
+static void datagram_endpoint_without_a_local_host_is_at_the_loopback(void **state)
+{
+    room_run(local_side);
+}
+
+/* The remote side is only where to send to: whoever answers is heard. */
+static int broadcast(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options options = AIO_DATAGRAM_OPTIONS_INIT;
+    AIO_AUTO(aio_transport) server = NULL;
+    AIO_AUTO(aio_transport) client = NULL;
+
+    options.local_host = "0.0.0.0";
+    options.local_port = 0;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &server));
+    options.remote_host = "127.255.255.255";
+    options.remote_port = ntohs(name_of(server)->sin_port);
+    options.local_host = "127.0.0.1";
+    CHECK_CODE(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, NULL),
+               -EACCES); /* unless it is allowed */
+    options.allow_broadcast = true;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &options, &client));
+    CHECK(aio_transport_get_extra_info(client, "peername") == NULL);
+    TRY(aio_transport_sendto(client, "all", 3, NULL));
+    TRY(talk_wait_for(&room->talks[0], "data:3"));
+    CHECK_CODE(aio_transport_sendto(client, "x", 1, (const struct sockaddr *)name_of(server)),
+               AIO_EVALUE);
+    TRY(aio_transport_sendto(server, "here", 4, (const struct sockaddr *)name_of(client)));
+    return talk_wait_for(&room->talks[1], "data:4");
+}
+
+static void datagram_goes_to_all_when_broadcasting(void **state)
+{
+    room_run(broadcast);
 }
 
 static int multicast(void *arg, void **ret_result)
@@ -407,9 +511,13 @@ int main(void)
         TEST(datagram_too_large_is_told),
         TEST(datagram_protocol_that_fails_keeps_its_endpoint),
         TEST(datagram_goes_by_unix_sockets),
+        TEST(datagram_goes_by_abstract_names),
         TEST(datagram_waits_in_order_while_the_socket_is_full),
         TEST(datagram_abort_drops_what_waits),
         TEST(datagram_options_are_set_or_refused),
+        TEST(datagram_port_that_cannot_be_reused_is_refused),
+        TEST(datagram_endpoint_without_a_local_host_is_at_the_loopback),
+        TEST(datagram_goes_to_all_when_broadcasting),
         TEST(datagram_goes_to_a_group),
         TEST(datagram_endpoint_ends_with_its_loop),
         TEST(datagram_endpoint_is_closed_when_its_making_is_cancelled),
