@@ -35,6 +35,7 @@ typedef struct aio_sockname {
 /**
  * Receive what there is, into memory of the caller's.
  *
+ * @param size           0: none, at once.
  * @param[out] ret_size  Bytes received; 0 at the end of the stream.
  * asyncio: loop.sock_recv(), loop.sock_recv_into()               Since: 0.1
  */

@@ -71,9 +71,17 @@ int aio_loop_sock_recvfrom(aio_loop *loop, int sock, void *data, size_t size, ai
     return err;
 }
 
+/* For no bytes nobody waits, as in Python; a datagram would be taken, and may have none. */
 int aio_loop_sock_recv(aio_loop *loop, int sock, void *data, size_t size, size_t *ret_size)
 {
-    return aio_loop_sock_recvfrom(loop, sock, data, size, NULL, ret_size);
+    int err;
+
+    if (size > 0 || ret_size == NULL)
+        return aio_loop_sock_recvfrom(loop, sock, data, size, NULL, ret_size);
+    err = check_call(&loop, sock);
+    if (err == 0)
+        *ret_size = 0;
+    return err;
 }
 
 /* --- sending --------------------------------------------------------------------------- */

@@ -61,6 +61,26 @@ static void sock_recv_gives_what_is_there_and_nothing_at_the_end(void **state)
     room_run(recv_at_once);
 }
 
+static int recv_nothing(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    char data[4];
+    size_t count = 7;
+
+    TRY(open_pair(room, false));
+    CHECK_CODE(aio_loop_sock_recv(NULL, room->fds[0], data, 0, &count), 0);
+    CHECK(count == 0);
+    CHECK_CODE(aio_loop_sock_recv(NULL, -1, data, 0, &count), -EBADF);
+    CHECK_CODE(aio_loop_sock_recv(NULL, room->fds[0], data, 0, NULL), AIO_EVALUE);
+    CHECK_CODE(aio_loop_sock_recv(NULL, room->fds[0], NULL, 4, &count), AIO_EVALUE);
+    return 0;
+}
+
+static void sock_recv_of_no_bytes_waits_for_none(void **state)
+{
+    room_run(recv_nothing);
+}
+
 static int recv_later(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -412,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sock_recv_gives_what_is_there_and_nothing_at_the_end),
+        TEST(sock_recv_of_no_bytes_waits_for_none),
         TEST(sock_recv_waits_for_data),
         TEST(sock_recv_survives_every_shortage_of_memory),
         TEST(sock_recv_cancelled_leaves_the_data),
