@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -247,6 +248,12 @@ static int check_options(void *arg, void **ret_result)
     CHECK_CODE(aio_loop_create_connection(NULL, room_factory, room, &options, NULL), AIO_EVALUE);
     options.sock = -1;
     CHECK_CODE(aio_loop_create_connection(NULL, NULL, room, &options, NULL), AIO_EVALUE);
+    options.happy_eyeballs_delay = NAN;
+    CHECK_CODE(aio_loop_create_connection(NULL, room_factory, room, &options, NULL), AIO_EVALUE);
+    options = (aio_connect_options)AIO_CONNECT_OPTIONS_INIT;
+    room->fds[0] = socket(AF_INET, SOCK_DGRAM, 0);
+    options.sock = room->fds[0];
+    CHECK_CODE(aio_loop_create_connection(NULL, room_factory, room, &options, NULL), AIO_EVALUE);
     CHECK_CODE(aio_loop_create_unix_connection(NULL, room_factory, room, &to, NULL), AIO_EVALUE);
     to.path = "/not/there";
     CHECK_CODE(aio_loop_create_unix_connection(NULL, room_factory, room, &to, NULL), -ENOENT);
@@ -406,18 +413,24 @@ static int families_tried(struct room *room, int interleave, char ret_families[8
     return 0;
 }
 
-static int alternate(void *arg, void **ret_result)
+/* Let the room's loop ask a server of ours. */
+static int ask_us(struct room *room, const struct dns_server *server)
 {
-    struct room *room = arg;
-    struct dns_server *server = dns_server_start();
     aio_dns_options dns = AIO_DNS_OPTIONS_INIT;
-    char one[8] = "", two[8] = "";
-    int err;
 
     CHECK(server != NULL);
     dns.way = AIO_DNS_CARES;
     dns.servers = dns_server_address(server);
-    err = aio_loop_set_dns_options(room->loop, &dns);
+    return aio_loop_set_dns_options(room->loop, &dns);
+}
+
+static int alternate(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct dns_server *server = dns_server_start();
+    char one[8] = "", two[8] = "";
+    int err = ask_us(room, server);
+
     if (err == 0)
         err = families_tried(room, 1, one);
     if (err == 0)
@@ -434,6 +447,35 @@ static int alternate(void *arg, void **ret_result)
 static void connection_tries_families_in_turn_if_told(void **state)
 {
     room_run(alternate);
+}
+
+/* Its two addresses fail alike. */
+static int fail_alike(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct dns_server *server = dns_server_start();
+    aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
+    int err = ask_us(room, server);
+    bool is_able = err == 0;
+
+    options.host = "four.test";
+    options.port = 1;
+    options.family = AF_INET;
+    options.local_host = "192.0.2.1"; /* nobody's */
+    if (is_able)
+        err = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
+    dns_server_stop(server);
+    if (err == AIO_ENOTIMPLEMENTED)
+        return 0; /* no c-ares here */
+    CHECK(is_able && err == -EADDRNOTAVAIL);
+    CHECK(strncmp(aio_error_text(err), "error while attempting to bind on address", 41) == 0);
+    return 0;
+}
+
+/* S135 */
+static void connection_that_fails_alike_everywhere_tells_it_once(void **state)
+{
+    room_run(fail_alike);
 }
 
 static int race_past_a_silent_one(void *arg, void **ret_result)
@@ -532,6 +574,7 @@ int main(void)
         TEST(connection_can_be_cancelled_at_any_point),
         TEST(connection_can_be_cancelled_while_the_name_is_looked_up),
         TEST(connection_tries_families_in_turn_if_told),
+        TEST(connection_that_fails_alike_everywhere_tells_it_once),
         TEST(connection_race_goes_on_past_an_address_that_is_silent),
         TEST(connection_race_survives_every_shortage_of_memory),
         TEST(connection_refused_everywhere_tells_of_all),

@@ -89,6 +89,16 @@ static int expect(struct room *room, size_t place, size_t size)
     return 0;
 }
 
+/* How many pieces were read in threads. */
+static int pieces(const struct room *room, uint64_t expected)
+{
+    aio_executor_stats stats = AIO_EXECUTOR_STATS_INIT;
+
+    CHECK_CODE(aio_loop_get_executor_stats(room->loop, &stats), 0);
+    CHECK(stats.submitted == expected);
+    return 0;
+}
+
 /* --- sockets --------------------------------------------------------------------------- */
 
 static int all_of_it(void *arg, void **ret_result)
@@ -172,6 +182,7 @@ static int by_hand(void *arg, void **ret_result)
     TRY(expect(room, 0, MUCH));
     TRY(aio_await(task, NULL));
     CHECK(job.sent == MUCH);
+    TRY(pieces(room, MUCH / (256 * 1024)));
     close(job.file);
     return 0;
 }
@@ -223,6 +234,11 @@ static int misuse(void *arg, void **ret_result)
     CHECK_CODE(aio_loop_sock_sendfile(NULL, -1, job.file, NULL, NULL), -EBADF);
     CHECK_CODE(aio_loop_sock_sendfile(NULL, room->fds[0], -1, NULL, NULL), -EBADF);
     CHECK_CODE(aio_loop_sendfile(NULL, NULL, job.file, NULL, NULL), AIO_EVALUE);
+    job.options.count = UINT64_MAX;
+    CHECK_CODE(send_file(&job, NULL), AIO_EVALUE);
+    job.options.count = 0;
+    job.options.offset = (uint64_t)INT64_MAX + 1;
+    CHECK_CODE(send_file(&job, NULL), AIO_EVALUE);
     job.options.size = 1;
     CHECK_CODE(send_file(&job, NULL), AIO_EVALUE);
     close(room->fds[1]);
@@ -397,6 +413,7 @@ static int stand_in(void *arg, void **ret_result)
         CHECK(aio_transport_get_protocol(job.transport) == &room->talks[0].base);
         CHECK(aio_transport_is_reading(job.transport));
         CHECK(room->talks[0].paused == room->talks[0].resumed);
+        CHECK_CODE(pieces(room, MUCH / (16 * 1024)), 0);
     }
     if (task != NULL && aio_task_cancel(task, NULL))
         (void)aio_await(task, NULL);
@@ -449,7 +466,7 @@ static int stand_in_lost(void *arg, void **ret_result)
     CHECK_CODE(aio_await(task, NULL), -EPIPE);
     TRY(talk_wait_lost(&room->talks[0])); /* its own protocol was told */
     close(job.file);
-    return 0;
+    return aio_loop_shutdown_default_executor(room->loop, AIO_FOREVER); /* closing does not wait */
 }
 
 static void sendfile_by_hand_passes_the_end_of_the_connection_on(void **state)
