@@ -49,8 +49,8 @@ typedef struct aio_protocol_ops {
     bool (*eof_received)(aio_protocol *self);
 
     /* of a stream, into memory of the protocol's: used instead of data_received when get_buffer is
-     * set. It gives the place and its size, which must not be 0; any will do, @p hint being a wish:
-     * bytes that are there, or (size_t)-1 where that is not known. */
+     * set. It gives the place and its size, which must not be 0. The hint is how many bytes would
+     * be read at most, (size_t)-1 where that is not said; any size will do. */
     int (*get_buffer)(aio_protocol *self, size_t hint, void **ret_data, size_t *ret_size);
     int (*buffer_updated)(aio_protocol *self, size_t size);
 

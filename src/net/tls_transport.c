@@ -6,6 +6,7 @@
  *
  * Thread: the loop's.
  */
+#include "base/log.h"
 #include "net/tls_internal.h"
 
 #include <aio/memory.h>
@@ -37,12 +38,20 @@ static bool above_is_closing(const aio_transport *transport)
     return aio__tls_of(transport)->closing;
 }
 
+/* Whether what is written now is dropped. */
+static bool is_over(struct aio__tls *self)
+{
+    if (self->closing && ++self->dropped >= AIO__DROPPED_WRITES_TO_WARN)
+        aio__log(AIO_LOG_WARNING, "SSL connection is closed");
+    return self->closing || self->loop->closed;
+}
+
 static int above_write(aio_transport *transport, const void *data, size_t size)
 {
     struct aio__tls *self = aio__tls_of(transport);
     int err;
 
-    if (self->closing || self->loop->closed || size == 0)
+    if (size == 0 || is_over(self))
         return 0;
     err = aio__tls_write(self, data, size);
     if (err == 0)
@@ -54,6 +63,8 @@ static int above_writelines(aio_transport *transport, const aio_buffer *buffers,
 {
     int err = 0;
 
+    if (count == 0 || is_over(aio__tls_of(transport)))
+        return 0;
     for (size_t i = 0; i < count && err == 0; i++)
         err = above_write(transport, buffers[i].data, buffers[i].size);
     return err;

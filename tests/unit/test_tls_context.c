@@ -2,6 +2,7 @@
 /*
  * test_tls_context.c - what contexts can be told, sessions, and what a certificate says
  */
+#include "net/tls_internal.h"
 #include "support/allocation.h"
 #include "support/authority.h"
 #include "support/room.h"
@@ -496,6 +497,134 @@ static void limits_of_tls_are_its_own(void **state)
     room_run(set_limits);
 }
 
+static int limit_at_once(void *arg, void **ret_result)
+{
+    static const char data[10000];
+    struct meeting meeting = {0};
+    aio_transport *lower;
+
+    TRY(meet(arg, &meeting));
+    lower = aio__tls_from(meeting.client)->lower;
+    CHECK_CODE(aio_transport_pause_reading(meeting.client), 0);
+    CHECK_CODE(aio_transport_write(meeting.server, data, sizeof(data)), 0);
+    while (aio_transport_get_read_buffer_size(meeting.client) < sizeof(data))
+        TRY(aio_sleep(0));
+    CHECK(aio_transport_is_reading(lower));
+    CHECK_CODE(aio_transport_set_read_buffer_limits(meeting.client, sizeof(data), 0), 0);
+    CHECK(!aio_transport_is_reading(lower));
+    CHECK_CODE(
+        aio_transport_set_read_buffer_limits(meeting.client, AIO_LIMIT_DEFAULT, 2 * sizeof(data)),
+        0);
+    CHECK(aio_transport_is_reading(lower));
+    CHECK_CODE(aio_transport_resume_reading(meeting.client), 0);
+    return part(&meeting);
+}
+
+static void limits_of_what_is_not_decrypted_count_at_once(void **state)
+{
+    (void)state;
+    room_run(limit_at_once);
+}
+
+/* --- protocols and their ends ------------------------------------------------------------ */
+
+static char much_text[100 * 1000];
+static unsigned warnings;
+
+static void count_warnings(aio_log_level level, const char *text, void *arg)
+{
+    (void)arg;
+    warnings += level == AIO_LOG_WARNING && strcmp(text, "SSL connection is closed") == 0;
+}
+
+static int write_after_the_end(void *arg, void **ret_result)
+{
+    const aio_buffer lines[] = {{"a", 1}, {"b", 1}, {"c", 1}};
+    struct meeting meeting = {0};
+
+    TRY(meet(arg, &meeting));
+    warnings = 0;
+    aio_log_set_handler(count_warnings, NULL);
+    aio_transport_abort(meeting.client);
+    for (int i = 0; i < 3; i++)
+        CHECK_CODE(aio_transport_write(meeting.client, "x", 1), 0);
+    CHECK_CODE(aio_transport_writelines(meeting.client, lines, 3), 0);
+    CHECK_CODE(aio_transport_write(meeting.client, "", 0), 0);
+    CHECK(warnings == 0);
+    CHECK_CODE(aio_transport_write(meeting.client, "x", 1), 0);
+    CHECK_CODE(aio_transport_writelines(meeting.client, lines, 3), 0);
+    CHECK(warnings == 2);
+    return part(&meeting);
+}
+
+static void writes_after_the_end_are_warned_of_from_the_fifth_on(void **state)
+{
+    (void)state;
+    room_run(write_after_the_end);
+    aio_log_set_handler(NULL, NULL);
+}
+
+static int read_into_the_protocols(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct meeting meeting = {0};
+    struct talk *talk;
+
+    room->buffered = true;
+    room->quiet = true;
+    TRY(meet(room, &meeting));
+    talk = (struct talk *)(void *)aio_transport_get_protocol(meeting.client);
+    CHECK_CODE(aio_transport_write(meeting.server, much_text, sizeof(much_text)), 0);
+    TRY(talk_wait_received(talk, sizeof(much_text)));
+    CHECK(memcmp(talk->data, much_text, sizeof(talk->data)) == 0);
+    CHECK(talk->sum == room_sum(0, 0, much_text, sizeof(much_text)));
+    return part(&meeting);
+}
+
+static void data_goes_to_buffers_of_the_protocol(void **state)
+{
+    (void)state;
+    room_fill(much_text, sizeof(much_text));
+    room_run(read_into_the_protocols);
+}
+
+static int offered;
+
+static int offer_place(aio_protocol *self, size_t hint, void **ret_data, size_t *ret_size)
+{
+    static char place[16];
+
+    offered++;
+    *ret_data = place;
+    *ret_size = sizeof(place);
+    return 0;
+}
+
+static int read_for_nobody(void *arg, void **ret_result)
+{
+    static const aio_protocol_ops ops = {.size = sizeof(ops), .get_buffer = offer_place};
+    aio_protocol silent = {&ops};
+    struct meeting meeting = {0};
+    aio_protocol *before;
+
+    TRY(meet(arg, &meeting));
+    before = aio_transport_get_protocol(meeting.client);
+    aio_transport_set_protocol(meeting.client, &silent);
+    offered = 0;
+    CHECK_CODE(aio_transport_write(meeting.server, "some", 4), 0);
+    while (offered == 0)
+        TRY(aio_sleep(0));
+    TRY(room_turn());
+    aio_transport_set_protocol(meeting.client, before);
+    return part(&meeting);
+}
+
+static void protocol_need_not_be_told_of_its_buffer(void **state)
+{
+    (void)state;
+    room_run(read_for_nobody);
+}
+
 /* --- shortage of memory ------------------------------------------------------------------ */
 
 /* All that a context can be told, in files and in memory: 0, or the code of what failed. */
@@ -667,6 +796,10 @@ int main(void)
         TEST(a_session_with_an_unverified_server_is_not_one_with_a_verified_one),
         TEST(a_certificate_says_what_getpeercert_says),
         TEST(limits_of_tls_are_its_own),
+        TEST(limits_of_what_is_not_decrypted_count_at_once),
+        TEST(writes_after_the_end_are_warned_of_from_the_fifth_on),
+        TEST(data_goes_to_buffers_of_the_protocol),
+        TEST(protocol_need_not_be_told_of_its_buffer),
         TEST(setting_up_survives_every_shortage_of_memory),
         TEST(resuming_survives_every_shortage_of_memory),
     };
