@@ -373,7 +373,8 @@ static int write_down(aio_transport *self, const void *data, size_t size)
 {
     if (size == 3)
         return aio_raise(AIO_EVALUE, "not three");
-    strncat(written, data, size);
+    if (size > 0)
+        strncat(written, data, size);
     return 0;
 }
 
