@@ -207,6 +207,32 @@ static void loop_closes_while_a_job_is_queued_and_it_never_begins(void **state)
     wait_until_freed(before);
 }
 
+static void make_and_close_a_loop(void *value)
+{
+    aio_loop *loop = aio_new_event_loop();
+
+    count_destroyed(value);
+    (void)aio_loop_close(loop);
+    aio_loop_unref(loop);
+}
+
+static void job_result_may_make_a_loop_as_it_goes_after_its_own(void **state)
+{
+    static const aio_type type = {.destroy = make_and_close_a_loop};
+    aio_job_options options = AIO_JOB_OPTIONS_INIT;
+    size_t before = live_allocations();
+    aio_loop *loop = aio_loop_new(NULL);
+
+    options.result_type = &type;
+    aio_future_unref(aio_loop_run_in_executor_with(loop, NULL, job_stop, A, &options));
+    wait_for_jobs(1);
+    assert_int_equal(aio_loop_close(loop), 0);
+    aio_loop_unref(loop);
+    release_jobs(1);
+    wait_until_freed(before);
+    assert_int_equal(count_of_destroyed(), 1);
+}
+
 /* --- to_thread ------------------------------------------------------------------------- */
 
 static aio_contextvar *var;
@@ -396,6 +422,7 @@ int main(void)
         BOTH(job_needs_an_open_loop_and_a_function),
         BOTH(loop_closes_while_a_job_runs_and_the_job_ends_by_itself),
         JOB_TEST(loop_closes_while_a_job_is_queued_and_it_never_begins),
+        JOB_TEST(job_result_may_make_a_loop_as_it_goes_after_its_own),
         JOB_TEST(to_thread_carries_a_copy_of_the_context_and_run_in_executor_does_not),
         JOB_TEST(to_thread_hands_its_result_over),
         JOB_TEST(to_thread_needs_a_task),
