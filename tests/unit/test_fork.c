@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { CHILDREN = 100 };
+enum { CHILDREN = 20 };
 
 static void assert_child_ended_well(pid_t pid)
 {
