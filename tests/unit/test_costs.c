@@ -4,6 +4,7 @@
  *                clock for statistics that nobody asked for
  */
 #include "base/compiler.h"
+#include "base/monotonic.h"
 #include "fiber/sanitize.h"
 #include "support/allocation.h"
 #include "support/unit.h"
@@ -168,8 +169,8 @@ static void going_from_one_ready_task_to_another_makes_no_system_call(void **sta
 
 static size_t clock_reads;
 
-/* In the place of libuv's own, by which a loop reads the time. */
-uint64_t uv_hrtime(void)
+/* In the place of the library's own, by which a loop reads the time. */
+uint64_t aio__monotonic_ns(void)
 {
     struct timespec now;
 
