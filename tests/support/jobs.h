@@ -22,8 +22,8 @@ int tear_down_jobs(void **state);
 
 #define JOB_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_jobs, tear_down_jobs)
 
-/* Jobs: one that fails with a ValueError, one that stops until it is released and gives its
- * argument. */
+/* Jobs: one that gives its argument back, one that fails with a ValueError, one that stops until it
+ * is released and gives its argument then. */
 int job_give_back(void *arg, void **ret_result);
 int job_raise(void *arg, void **ret_result);
 int job_stop(void *arg, void **ret_result);

@@ -279,17 +279,13 @@ static void child_leaves_alone_what_libuv_has_of_its_parents_closed_loops(void *
     wait_until_freed(before);
 }
 
-struct pause {
-    sem_t began;
-    sem_t go_on;
-};
-
-static struct pause pause_in_thread;
+static sem_t destroying;
+static sem_t go_on;
 
 static void destroy_with_a_pause(void *value)
 {
-    (void)sem_post(&pause_in_thread.began);
-    (void)sem_wait(&pause_in_thread.go_on);
+    (void)sem_post(&destroying);
+    (void)sem_wait(&go_on);
 }
 
 static void *make_a_loop(void *arg)
@@ -309,17 +305,17 @@ static void child_makes_loops_whatever_another_thread_lets_go_of(void **state)
     pthread_t thread;
     pid_t pid;
 
-    assert_int_equal(sem_init(&pause_in_thread.began, 0, 0), 0);
-    assert_int_equal(sem_init(&pause_in_thread.go_on, 0, 0), 0);
+    assert_int_equal(sem_init(&destroying, 0, 0), 0);
+    assert_int_equal(sem_init(&go_on, 0, 0), 0);
     options.result_type = &type;
     (void)close_before_its_job_is_over(&options);
     assert_int_equal(pthread_create(&thread, NULL, make_a_loop, NULL), 0);
-    (void)sem_wait(&pause_in_thread.began);
+    (void)sem_wait(&destroying);
     pid = fork();
     if (pid == 0)
         end_child_that_makes_a_loop();
     assert_child_ended_well(pid);
-    (void)sem_post(&pause_in_thread.go_on);
+    (void)sem_post(&go_on);
     assert_int_equal(pthread_join(thread, NULL), 0);
     wait_until_freed(before);
 }
