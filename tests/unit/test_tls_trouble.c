@@ -352,19 +352,23 @@ static int make_waitable(struct room *room)
     return 0;
 }
 
+/* Open both ends and let them shake hands. The peer is to be closed, whatever this gives. */
+static int meet(struct room *room, struct end *end, struct peer *peer, size_t piece, int version)
+{
+    peer_open(peer, room, piece, version);
+    TRY(open_end(room, end, 0));
+    TRY(make_waitable(room));
+    TRY(peer_shake(peer));
+    return end_code(end, 0);
+}
+
 static int shake_slowly(void *arg, void **ret_result)
 {
     struct room *room = arg;
     struct peer peer;
     struct end end;
-    int err;
+    int err = meet(room, &end, &peer, 1, TLS1_3_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 1, TLS1_3_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "slow", 4) == 4)
         err = peer_send(&peer);
     if (err == 0)
@@ -423,14 +427,8 @@ static int flood_with_updates(void *arg, void **ret_result)
     struct room *room = arg;
     struct peer peer;
     struct end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0)
         err = flood(&peer, &end);
     peer_close(&peer);
@@ -450,14 +448,8 @@ static int renegotiate(void *arg, void **ret_result)
     struct room *room = arg;
     struct peer peer;
     struct end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_2_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 65536, TLS1_2_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0 && SSL_renegotiate(peer.ssl) == 1) {
         (void)SSL_do_handshake(peer.ssl);
         err = peer_send(&peer);
@@ -511,14 +503,8 @@ static int pour_in(void *arg, void **ret_result)
     struct room *room = arg;
     struct peer peer;
     struct end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0)
         err = pour(&peer, &end);
     peer_close(&peer);
@@ -541,14 +527,8 @@ static int leave_without_a_word(void *arg, void **ret_result)
     struct room *room = arg;
     struct peer peer;
     struct end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "last", 4) == 4)
         err = peer_send(&peer);
     peer_close(&peer);
@@ -572,14 +552,8 @@ static int tamper(void *arg, void **ret_result)
     struct peer peer;
     struct end end;
     char *data;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(open_end(room, &end, 0));
-    TRY(make_waitable(room));
-    peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = peer_shake(&peer);
-    if (err == 0)
-        err = end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "pay 10", 6) == 6) {
         long size = BIO_get_mem_data(peer.out, &data);
 
