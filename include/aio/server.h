@@ -80,7 +80,8 @@ typedef struct aio_unix_server_options {
     int sock;             /**< a bound unix stream socket, taken on success; -1: none */
     int backlog;          /**< as in aio_server_options */
     bool start_serving;   /**< listen at once */
-    bool cleanup_socket;  /**< remove the file on close, if it still is the one that was bound */
+    bool cleanup_socket;  /**< remove the file on close, also of a sock, if it still is the one that
+                               was bound */
     aio_tls_context *ssl; /**< a server's context, kept; NULL: no TLS */
     double ssl_handshake_timeout; /**< seconds; 0: 60 */
     double ssl_shutdown_timeout;  /**< seconds; 0: 30 */

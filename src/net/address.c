@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * address.c - lists of socket addresses, and addresses as text
+ * address.c - lists of socket addresses, addresses as text, and files of unix sockets
  */
 #include "net/address.h"
+
+#include "base/log.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 void aio__addresses_free(struct aio__addresses *addresses)
 {
@@ -56,6 +61,22 @@ int aio__unix_address(const char *path, size_t size, struct aio__address *ret_ad
     memcpy(name->sun_path, path, size);
     ret_address->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + is_file);
     return 0;
+}
+
+void aio__unix_remove_stale(const char *path)
+{
+    struct stat file;
+    int err = 0;
+
+    if (path[0] == '\0')
+        return;
+    if (stat(path, &file) != 0)
+        err = errno == ENOENT ? 0 : -errno;
+    else if (S_ISSOCK(file.st_mode) && unlink(path) != 0)
+        err = -errno;
+    if (err < 0) /* the folder may let sockets be made, and no more */
+        aio__log(AIO_LOG_ERROR, "Unable to check or remove stale UNIX socket '%s': %s", path,
+                 aio_strerror(err));
 }
 
 static void write_unix(const struct sockaddr *address, socklen_t size, char *buffer)

@@ -49,6 +49,10 @@ int aio__resolve(aio_loop *loop, const struct aio__query *query, struct aio__add
 /* The address of a unix socket. size 0: up to the final 0. 0, AIO_EVALUE. */
 int aio__unix_address(const char *path, size_t size, struct aio__address *ret_address);
 
+/* A socket file that nobody removed would be in the way of bind(), and goes; anything else is left
+ * for bind() to refuse. An abstract name has no file. */
+void aio__unix_remove_stale(const char *path);
+
 enum { AIO__ADDRESS_TEXT = 160 };
 
 /* An address as Python shows it: ('127.0.0.1', 80), ('::1', 80, 0, 0), 'path'. Gives `buffer`. */

@@ -11,7 +11,6 @@
 #include <aio/datagram.h>
 #include <aio/task.h>
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The sides of an endpoint, as lists of addresses. */
@@ -71,15 +70,6 @@ static int find_sides(aio_loop *loop, const aio_datagram_options *options, struc
 }
 
 /* --- the socket ------------------------------------------------------------------------ */
-
-/* A socket file that nobody removed would be in the way; an abstract name has none. */
-static void remove_stale(const char *path)
-{
-    struct stat file;
-
-    if (*path != '\0' && stat(path, &file) == 0 && S_ISSOCK(file.st_mode))
-        (void)unlink(path);
-}
 
 static int set_up_socket(int fd, const aio_datagram_options *options,
                          const struct aio__address *local, const struct aio__address *remote)
@@ -205,7 +195,7 @@ static int open_socket(aio_loop *loop, const aio_datagram_options *options, int 
     int err = find_sides(loop, options, &sides);
 
     if (err == 0 && options->local_path != NULL)
-        remove_stale(options->local_path);
+        aio__unix_remove_stale(options->local_path);
     if (err == 0)
         err = open_any(options, &sides, ret_fd, &remote);
     *ret_has_remote = remote != NULL;

@@ -10,14 +10,13 @@
 #include "net/connection.h"
 #include "net/server_internal.h"
 
-#include <aio/log.h>
 #include <aio/memory.h>
 #include <aio/task.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* --- internet -------------------------------------------------------------------------- */
@@ -119,13 +118,13 @@ static int add_hosts(aio_server *server, aio_loop *loop, const aio_server_option
 }
 
 /* A socket of the caller's. */
-static int add_socket(aio_server *server, int fd, int family)
+static int add_socket(aio_server *server, int fd, int family, const char *path)
 {
     int err = aio__check_stream_socket(fd, family);
 
     if (err == 0)
         err = aio__set_nonblocking(fd);
-    return err < 0 ? err : aio__server_add(server, fd, NULL);
+    return err < 0 ? err : aio__server_add(server, fd, path);
 }
 
 /* The server has its sockets, or err says why not: begin to serve and hand it over. */
@@ -190,21 +189,12 @@ int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void
     if (server == NULL)
         return AIO_ENOMEM;
     aio__server_secure(server, &secure);
-    err = options->sock >= 0 ? add_socket(server, options->sock, AF_UNSPEC)
+    err = options->sock >= 0 ? add_socket(server, options->sock, AF_UNSPEC, NULL)
                              : add_hosts(server, loop, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);
 }
 
 /* --- unix ------------------------------------------------------------------------------ */
-
-/* A socket file that nobody removed is in the way; anything else is left to bind to refuse. */
-static void remove_stale(const char *path)
-{
-    struct stat file;
-
-    if (stat(path, &file) == 0 && S_ISSOCK(file.st_mode))
-        (void)unlink(path);
-}
 
 static int bind_path(int fd, const aio_unix_server_options *options)
 {
@@ -215,8 +205,7 @@ static int bind_path(int fd, const aio_unix_server_options *options)
 
     if (err < 0)
         return err;
-    if (options->path[0] != '\0')
-        remove_stale(options->path);
+    aio__unix_remove_stale(options->path);
     if (bind(fd, name, address.size) == 0)
         return 0;
     if (errno == EADDRINUSE)
@@ -245,6 +234,18 @@ static int add_path(aio_server *server, const aio_unix_server_options *options)
         close(fd);
     }
     return err;
+}
+
+/* A socket of the caller's, whose file goes with the server, too. */
+static int add_unix_socket(aio_server *server, const aio_unix_server_options *options)
+{
+    struct sockaddr_un name = {0};
+    socklen_t size = sizeof(name);
+    char path[sizeof(name.sun_path) + 1] = "";
+
+    if (options->cleanup_socket && getsockname(options->sock, (struct sockaddr *)&name, &size) == 0)
+        memcpy(path, name.sun_path, sizeof(name.sun_path));
+    return add_socket(server, options->sock, AF_UNIX, path[0] != '\0' ? path : NULL);
 }
 
 int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
@@ -277,7 +278,6 @@ int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory,
     if (server == NULL)
         return AIO_ENOMEM;
     aio__server_secure(server, &secure);
-    err =
-        options->sock >= 0 ? add_socket(server, options->sock, AF_UNIX) : add_path(server, options);
+    err = options->sock >= 0 ? add_unix_socket(server, options) : add_path(server, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);
 }

@@ -308,13 +308,17 @@ static void on_listener_gone(struct aio__io *io)
 static void remove_file(const struct listener *listener)
 {
     struct stat now;
+    int err = 0;
 
-    if (listener->path == NULL || stat(listener->path, &now) != 0)
+    if (listener->path == NULL)
         return;
-    if (now.st_ino == listener->inode && now.st_dev == listener->device &&
-        unlink(listener->path) != 0)
+    if (stat(listener->path, &now) != 0 ||
+        (now.st_ino == listener->inode && now.st_dev == listener->device &&
+         unlink(listener->path) != 0))
+        err = errno;
+    if (err != 0 && err != ENOENT)
         aio__log(AIO_LOG_ERROR, "Unable to clean up listening UNIX socket '%s': %s", listener->path,
-                 aio_strerror(-errno));
+                 aio_strerror(-err));
 }
 
 /* Let go of the listener, and of its socket unless that is wanted back. */

@@ -791,6 +791,69 @@ static void server_leaves_a_file_that_is_not_its_own(void **state)
     room_run(replace_path);
 }
 
+static int serve_bound_path(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_unix_server_options options = AIO_UNIX_SERVER_OPTIONS_INIT;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    AIO_AUTO(aio_server) first = NULL;
+    AIO_AUTO(aio_server) second = NULL;
+    aio_server *refused = NULL;
+
+    (void)snprintf(name.sun_path, sizeof(name.sun_path), "/tmp/aioc-test-%ld", (long)getpid());
+    options.sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(options.sock, (struct sockaddr *)&name, sizeof(name)) == 0);
+    CHECK_CODE(aio_loop_create_unix_server(NULL, NULL, room, &options, &refused), AIO_EVALUE);
+    TRY(aio_loop_create_unix_server(NULL, room_factory, room, &options, &first));
+    aio_server_close(first);
+    CHECK(access(name.sun_path, F_OK) != 0);
+
+    options.cleanup_socket = false;
+    options.sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(options.sock, (struct sockaddr *)&name, sizeof(name)) == 0);
+    TRY(aio_loop_create_unix_server(NULL, room_factory, room, &options, &second));
+    aio_server_close(second);
+    CHECK(unlink(name.sun_path) == 0);
+    return 0;
+}
+
+static void server_of_a_bound_unix_socket_removes_its_file_too(void **state)
+{
+    room_run(serve_bound_path);
+}
+
+static unsigned errors_logged;
+
+static void count_errors(aio_log_level level, const char *text, void *arg)
+{
+    (void)arg;
+    errors_logged += level == AIO_LOG_ERROR && strstr(text, "stale UNIX socket") != NULL;
+}
+
+/* What is no folder cannot be looked into. */
+static int serve_below_a_file(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_unix_server_options options = AIO_UNIX_SERVER_OPTIONS_INIT;
+    aio_server *server = NULL;
+
+    errors_logged = 0;
+    aio_log_set_handler(count_errors, NULL);
+    options.path = "/dev/null/socket";
+    CHECK_CODE(aio_loop_create_unix_server(NULL, room_factory, room, &options, &server), -ENOTDIR);
+    CHECK(errors_logged == 1);
+    options.path = "/no/such/folder/socket";
+    CHECK_CODE(aio_loop_create_unix_server(NULL, room_factory, room, &options, &server), -ENOENT);
+    CHECK(errors_logged == 1); /* nothing there, nothing stale */
+    return 0;
+}
+
+static void server_that_cannot_look_for_a_stale_file_logs_it(void **state)
+{
+    room_run(serve_below_a_file);
+    aio_log_set_handler(NULL, NULL);
+}
+
 static int serve_abstract(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -878,6 +941,8 @@ int main(void)
         TEST(server_of_a_path_removes_its_file),
         TEST(server_of_a_path_survives_every_shortage_of_memory),
         TEST(server_leaves_a_file_that_is_not_its_own),
+        TEST(server_of_a_bound_unix_socket_removes_its_file_too),
+        TEST(server_that_cannot_look_for_a_stale_file_logs_it),
         TEST(server_takes_abstract_names),
         TEST(server_of_an_impossible_path_is_refused),
     };
