@@ -5,7 +5,9 @@
 #include "support/allocation.h"
 #include "support/room.h"
 
+#include <aio/datagram.h>
 #include <aio/memory.h>
+#include <aio/pipe.h>
 #include <aio/sendfile.h>
 #include <aio/sock.h>
 #include <aio/thread_pool.h>
@@ -342,6 +344,35 @@ static void sendfile_keeps_others_from_writing_until_it_is_over(void **state)
     room_run(meanwhile);
 }
 
+static int unsupported(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options datagrams = AIO_DATAGRAM_OPTIONS_INIT;
+    struct job job = {.room = room, .options = AIO_SENDFILE_OPTIONS_INIT};
+    AIO_AUTO(aio_transport) endpoint = NULL;
+    AIO_AUTO(aio_transport) pipe = NULL;
+    int ends[2];
+
+    TRY(open_file(&job.file));
+    datagrams.family = AF_INET;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &datagrams, &endpoint));
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    room->fds[0] = ends[0];
+    TRY(aio_loop_connect_write_pipe(NULL, room_factory, room, ends[1], &pipe));
+    job.transport = endpoint;
+    CHECK_CODE(send_file(&job, NULL), AIO_ERUNTIME);
+    job.transport = pipe;
+    CHECK_CODE(send_file(&job, NULL), AIO_ERUNTIME);
+    CHECK(!aio_transport_is_closing(pipe) && lseek(job.file, 0, SEEK_CUR) == 0);
+    close(job.file);
+    return 0;
+}
+
+static void sendfile_over_what_is_no_stream_is_refused(void **state)
+{
+    room_run(unsupported);
+}
+
 static int lost(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -488,6 +519,7 @@ int main(void)
         TEST(sendfile_over_a_transport_follows_what_is_buffered),
         TEST(sendfile_over_a_transport_survives_every_shortage_of_memory),
         TEST(sendfile_keeps_others_from_writing_until_it_is_over),
+        TEST(sendfile_over_what_is_no_stream_is_refused),
         TEST(sendfile_fails_when_the_connection_is_lost),
         TEST(sendfile_to_a_peer_that_has_gone_fails_without_a_signal),
         TEST(sendfile_by_hand_over_a_transport_gives_the_protocol_back),

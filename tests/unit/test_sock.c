@@ -275,6 +275,7 @@ static int connect_and_accept(void *arg, void **ret_result)
     struct sockaddr_in own = {0};
     aio_sockname from = {(struct sockaddr *)&peer, sizeof(peer)};
     AIO_AUTO(aio_task) task = NULL;
+    bool is_set_up;
     int fd;
 
     room->fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -287,7 +288,9 @@ static int connect_and_accept(void *arg, void **ret_result)
     else
         task = aio_create_task(dial, &to);
     TRY(aio_loop_sock_accept(NULL, room->fds[0], &from, &fd));
+    is_set_up = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC;
     close(fd);
+    CHECK(is_set_up);
     TRY(room->quiet ? 0 : aio_await(task, NULL));
     CHECK(from.size == sizeof(peer) && peer.sin_family == AF_INET);
     CHECK(getsockname(to.fd, (struct sockaddr *)&own, &size) == 0);
@@ -348,6 +351,8 @@ static int send_datagrams(void *arg, void **ret_result)
     struct sockaddr_in sender = {0};
     aio_sockname from = {(struct sockaddr *)&sender, sizeof(sender)};
     aio_sockname to = {(struct sockaddr *)&name, sizeof(name)};
+    struct sockaddr_in first;
+    aio_sockname to_first = {(struct sockaddr *)&first, sizeof(first)};
     socklen_t size = sizeof(name);
     char data[4];
     size_t count;
@@ -357,12 +362,18 @@ static int send_datagrams(void *arg, void **ret_result)
         CHECK(bind(room->fds[i], (struct sockaddr *)&name, sizeof(name)) == 0);
     }
     CHECK(getsockname(room->fds[0], (struct sockaddr *)&name, &size) == 0);
+    first = name;
     TRY(aio_loop_sock_sendto(NULL, room->fds[1], "too long", 8, &to, &count));
     CHECK(count == 8);
     TRY(aio_loop_sock_recvfrom(NULL, room->fds[0], data, sizeof(data), &from, &count));
     CHECK(count == 4 && memcmp(data, "too ", 4) == 0);
     CHECK(getsockname(room->fds[1], (struct sockaddr *)&name, &size) == 0);
     CHECK(sender.sin_port == name.sin_port);
+    TRY(aio_loop_sock_sendto(NULL, room->fds[1], NULL, 0, &to_first, &count));
+    CHECK(count == 0);
+    count = 7;
+    TRY(aio_loop_sock_recvfrom(NULL, room->fds[0], data, sizeof(data), NULL, &count));
+    CHECK(count == 0); /* an empty one is one, too */
     CHECK_CODE(aio_loop_sock_sendto(NULL, room->fds[1], "x", 1, NULL, NULL), -EDESTADDRREQ);
     return 0;
 }

@@ -7,7 +7,10 @@
 #include "support/authority.h"
 #include "support/room.h"
 
+#include <aio/datagram.h>
+#include <aio/pipe.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -526,6 +529,46 @@ static void limits_of_what_is_not_decrypted_count_at_once(void **state)
     room_run(limit_at_once);
 }
 
+/* --- what can be upgraded ------------------------------------------------------------------ */
+
+/* What has no two directions of bytes keeps its protocol, and goes on. */
+static int upgrade_others(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    aio_datagram_options datagrams = AIO_DATAGRAM_OPTIONS_INIT;
+    aio_tls_options options = AIO_TLS_OPTIONS_INIT;
+    aio_transport *transports[3] = {NULL};
+    aio_transport *secure = NULL;
+    int ends[2];
+
+    options.server_hostname = "one.test";
+    CHECK_CODE(aio_loop_start_tls(NULL, NULL, &room->talks[0].base, client, &options, &secure),
+               AIO_ETYPE);
+    datagrams.family = AF_INET;
+    TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &datagrams, &transports[0]));
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    TRY(aio_loop_connect_read_pipe(NULL, room_factory, room, ends[0], &transports[1]));
+    TRY(aio_loop_connect_write_pipe(NULL, room_factory, room, ends[1], &transports[2]));
+    for (size_t i = 0; i < COUNT_OF(transports); i++) {
+        CHECK_CODE(aio_loop_start_tls(NULL, transports[i], &room->talks[i].base, client, &options,
+                                      &secure),
+                   AIO_ETYPE);
+        CHECK(aio_transport_get_protocol(transports[i]) == &room->talks[i].base);
+        CHECK(!aio_transport_is_closing(transports[i]) && secure == NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(transports); i++) {
+        aio_transport_abort(transports[i]);
+        aio_transport_unref(transports[i]);
+    }
+    return room_wait(room, all_released);
+}
+
+static void only_a_stream_is_upgraded(void **state)
+{
+    (void)state;
+    room_run(upgrade_others);
+}
+
 /* --- protocols and their ends ------------------------------------------------------------ */
 
 static char much_text[100 * 1000];
@@ -797,6 +840,7 @@ int main(void)
         TEST(a_certificate_says_what_getpeercert_says),
         TEST(limits_of_tls_are_its_own),
         TEST(limits_of_what_is_not_decrypted_count_at_once),
+        TEST(only_a_stream_is_upgraded),
         TEST(writes_after_the_end_are_warned_of_from_the_fifth_on),
         TEST(data_goes_to_buffers_of_the_protocol),
         TEST(protocol_need_not_be_told_of_its_buffer),
