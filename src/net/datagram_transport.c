@@ -310,8 +310,8 @@ int aio__datagram_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, 
         self->remote_size = remote->size;
     }
     self->connected = getpeername(fd, (struct sockaddr *)&self->names.peer, &size) == 0;
-    (void)aio_transport_get_extra_info(&channel->base,
-                                       "sockname"); /* which may change by sending */
+    /* Now, as asyncio does: sending may bind the socket. */
+    (void)aio_transport_get_extra_info(&channel->base, "sockname");
     *ret_transport = &channel->base;
     return 0;
 }
