@@ -155,6 +155,12 @@ void aio__server_secure(aio_server *server, const struct aio__secure *secure)
 /* --- accepting ------------------------------------------------------------------------- */
 
 /* What went wrong with one connection is told in debug mode only, as asyncio does. */
+static void report_refusal(aio_loop *loop, aio_exception *error)
+{
+    if (loop->debug)
+        aio__loop_report(loop, "Error on transport creation for incoming connection", error, NULL);
+}
+
 static void refuse(aio_server *server, int code)
 {
     aio_exception *error;
@@ -164,20 +170,62 @@ static void refuse(aio_server *server, int code)
         return;
     }
     error = aio_error_catch(code);
-    if (server->loop->debug)
-        aio__loop_report(server->loop, "Error on transport creation for incoming connection", error,
-                         NULL);
+    report_refusal(server->loop, error);
     aio_exception_unref(error);
+}
+
+static int on_shaken(aio_future *shaken, void *arg)
+{
+    aio_exception *error = NULL;
+
+    if (!aio_future_cancelled(shaken))
+        (void)aio_future_exception(shaken, &error);
+    if (error != NULL)
+        report_refusal(arg, error);
+    return 0;
+}
+
+/* Also where the loop is closed before the callback's turn. */
+static int forget_failure(aio_future *shaken, void *arg)
+{
+    (void)arg;
+    aio__future_disarm(shaken);
+    return 0;
+}
+
+/* Where a handshake that fails is to be reported: the future that it ends. 0, or a raised code. */
+static int watch_handshake(const aio_server *server, aio_future **ret_shaken)
+{
+    aio_future *shaken;
+    int err;
+
+    if (server->secure.context == NULL || !server->loop->debug)
+        return 0;
+    shaken = aio_future_new(server->loop);
+    if (shaken == NULL)
+        return aio__noted_failure();
+    err = aio__future_add_step(shaken, forget_failure, NULL);
+    if (err == 0)
+        err = aio_future_add_done_callback(shaken, on_shaken, server->loop);
+    if (err < 0)
+        aio_future_unref(shaken);
+    else
+        *ret_shaken = shaken;
+    return err;
 }
 
 static int serve(struct arrival *arrival)
 {
     aio_server *server = arrival->server;
+    aio_future *shaken = NULL;
     aio_transport *transport;
     aio_protocol *protocol;
-    int err = aio__make_secure_protocol(server->loop, server->factory, server->arg, &server->secure,
-                                        NULL, &protocol, NULL);
+    int err = watch_handshake(server, &shaken);
 
+    if (err == 0)
+        err = aio__make_secure_protocol(server->loop, server->factory, server->arg, &server->secure,
+                                        shaken, &protocol, NULL);
+    aio_future_unref(shaken);
     if (err < 0)
         return err;
     err = aio__stream_transport_new(server->loop, arrival->fd, protocol, NULL, &server->owner,
