@@ -222,9 +222,10 @@ static int serve(struct arrival *arrival)
     aio_protocol *protocol;
     int err = watch_handshake(server, &shaken);
 
-    if (err == 0)
-        err = aio__make_secure_protocol(server->loop, server->factory, server->arg, &server->secure,
-                                        shaken, &protocol, NULL);
+    if (err < 0)
+        return err;
+    err = aio__make_secure_protocol(server->loop, server->factory, server->arg, &server->secure,
+                                    shaken, &protocol, NULL);
     aio_future_unref(shaken);
     if (err < 0)
         return err;
