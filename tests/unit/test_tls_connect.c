@@ -873,6 +873,22 @@ static void waiting_for_the_end_can_be_cancelled(void **state)
 
 /* --- files ----------------------------------------------------------------------------- */
 
+static char content[300000];
+
+/* A file of the content is fds[0]. */
+static int open_file(struct room *room)
+{
+    FILE *file = tmpfile();
+
+    CHECK(file != NULL);
+    room->fds[0] = dup(fileno(file));
+    room_fill(content, sizeof(content));
+    CHECK(fwrite(content, 1, sizeof(content), file) == sizeof(content));
+    (void)fclose(file);
+    CHECK(lseek(room->fds[0], 0, SEEK_SET) == 0);
+    return 0;
+}
+
 static int send_file(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -880,15 +896,9 @@ static int send_file(void *arg, void **ret_result)
     AIO_AUTO(aio_transport) transport = NULL;
     aio_sendfile_options sending = AIO_SENDFILE_OPTIONS_INIT;
     aio_connect_options options;
-    static char content[300000];
-    FILE *file = tmpfile();
     uint64_t sent = 0;
 
-    CHECK(file != NULL);
-    room->fds[0] = dup(fileno(file));
-    room_fill(content, sizeof(content));
-    CHECK(fwrite(content, 1, sizeof(content), file) == sizeof(content));
-    (void)fclose(file);
+    TRY(open_file(room));
     room->quiet = true;
     TRY(serve(room, &listener));
     options = options_for(port_of(listener));
@@ -914,6 +924,37 @@ static int send_file(void *arg, void **ret_result)
 static void a_file_is_sent_by_reading_and_writing(void **state)
 {
     room_run(send_file);
+}
+
+/* The connection may be lost at any point, and then nobody waits for the rest. */
+static int send_file_briefly(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_server) listener = NULL;
+    AIO_AUTO(aio_transport) transport = NULL;
+    aio_connect_options options;
+    uint64_t sent = 0;
+    int err;
+
+    TRY(open_file(room));
+    room->quiet = true;
+    TRY(serve(room, &listener));
+    options = options_for(port_of(listener));
+    err = dial(room, &options, &transport);
+    if (err == 0)
+        err = aio_loop_sendfile(NULL, transport, room->fds[0], NULL, &sent);
+    if (err == 0)
+        CHECK(sent == sizeof(content));
+    aio_transport_close(transport);
+    if (err == 0)
+        err = room_turn();
+    aio_server_close(listener);
+    return err;
+}
+
+static void sending_a_file_survives_every_shortage_of_memory(void **state)
+{
+    room_run_starved(send_file_briefly);
 }
 
 /* --- threads --------------------------------------------------------------------------- */
@@ -1069,6 +1110,7 @@ int main(void)
         TEST(an_upgrade_that_makes_no_sense_changes_nothing),
         TEST(waiting_for_the_end_can_be_cancelled),
         TEST(a_file_is_sent_by_reading_and_writing),
+        TEST(sending_a_file_survives_every_shortage_of_memory),
         TEST(contexts_serve_several_threads),
         TEST(megabytes_pass_in_bounded_memory),
     };
