@@ -281,6 +281,31 @@ static void read_of_all_that_is_buffered_gets_the_buffer_itself(void **state)
     aio_bytes_free(NULL);
 }
 
+/* Who looks at bytes has them in memory that is passed on, and larger. */
+static void read_gets_the_buffer_itself_again_once_bytes_are_not_looked_at_any_more(void **state)
+{
+    struct fixture *f = *state;
+    aio_buffer view;
+    aio_bytes bytes;
+
+    feed(f, "abc");
+    assert_int_equal(aio_stream_reader_peek(f->subject, 1, &view), 0);
+    assert_int_equal(aio_stream_reader_consume(f->subject, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        feed(f, "def");
+        aio__fail_allocation(1);
+        if (i == 0) { /* it is copied */
+            assert_int_equal(aio_stream_reader_read(f->subject, 100, &bytes), AIO_ENOMEM);
+            assert_true(aio__fail_allocation_happened());
+        }
+        assert_int_equal(aio_stream_reader_read(f->subject, 100, &bytes), 0);
+        assert_false(i > 0 && aio__fail_allocation_happened());
+        aio__fail_allocation(0);
+        assert_string_equal(bytes.data, "def");
+        aio_bytes_free(&bytes);
+    }
+}
+
 static void read_into_gets_what_comes_while_it_waits_without_any_memory(void **state)
 {
     struct fixture *f = *state;
@@ -1037,6 +1062,7 @@ int main(void)
         TEST(reader_that_could_not_be_made_gives_the_code_of_the_failure),
         TEST(reader_that_was_drained_has_no_memory_but_itself),
         TEST(read_of_all_that_is_buffered_gets_the_buffer_itself),
+        TEST(read_gets_the_buffer_itself_again_once_bytes_are_not_looked_at_any_more),
         TEST(read_into_gets_what_comes_while_it_waits_without_any_memory),
         TEST(waiting_for_more_than_twice_the_limit_into_memory_buffers_nothing),
         TEST(read_into_leaves_in_the_reader_what_does_not_fit),
