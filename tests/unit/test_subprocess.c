@@ -400,31 +400,28 @@ static void process_survives_every_shortage_of_memory(void **state)
     assert_true(with_each_allocation_failing(use_one_when_memory_is_short, NULL) > 10);
 }
 
-#define TEST(test)             CHILDREN_TEST(test)
-#define TEST_WITH_THREAD(test) CHILDREN_TEST_WITH_THREAD(test)
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(process_gives_its_exit_code),
-        TEST(process_killed_gives_minus_the_signal),
-        TEST(process_that_is_over_takes_no_signals),
-        TEST(process_gets_any_signal),
-        TEST(process_refuses_a_signal_that_is_none),
-        TEST(process_taken_by_others_gives_255),
-        TEST(process_leaves_other_children_alone),
-        TEST(process_does_not_touch_sigchld),
-        TEST(process_can_be_waited_for_by_several),
-        TEST(wait_lasts_until_the_pipes_are_closed),
-        TEST(wait_after_the_end_returns_at_once),
-        TEST(process_dropped_is_still_waited_for),
-        TEST(loop_closed_under_a_process_kills_it),
-        TEST(loop_closed_under_a_waiting_task_kills_the_child),
-        TEST_WITH_THREAD(process_gives_its_exit_code),
-        TEST_WITH_THREAD(process_killed_gives_minus_the_signal),
-        TEST_WITH_THREAD(process_taken_by_others_gives_255),
-        TEST_WITH_THREAD(process_leaves_other_children_alone),
-        TEST_WITH_THREAD(loop_closed_under_a_process_kills_it),
+        CHILDREN_TEST(process_gives_its_exit_code),
+        CHILDREN_TEST(process_killed_gives_minus_the_signal),
+        CHILDREN_TEST(process_that_is_over_takes_no_signals),
+        CHILDREN_TEST(process_gets_any_signal),
+        CHILDREN_TEST(process_refuses_a_signal_that_is_none),
+        CHILDREN_TEST(process_taken_by_others_gives_255),
+        CHILDREN_TEST(process_leaves_other_children_alone),
+        CHILDREN_TEST(process_does_not_touch_sigchld),
+        CHILDREN_TEST(process_can_be_waited_for_by_several),
+        CHILDREN_TEST(wait_lasts_until_the_pipes_are_closed),
+        CHILDREN_TEST(wait_after_the_end_returns_at_once),
+        CHILDREN_TEST(process_dropped_is_still_waited_for),
+        CHILDREN_TEST(loop_closed_under_a_process_kills_it),
+        CHILDREN_TEST(loop_closed_under_a_waiting_task_kills_the_child),
+        CHILDREN_TEST_WITH_THREAD(process_gives_its_exit_code),
+        CHILDREN_TEST_WITH_THREAD(process_killed_gives_minus_the_signal),
+        CHILDREN_TEST_WITH_THREAD(process_taken_by_others_gives_255),
+        CHILDREN_TEST_WITH_THREAD(process_leaves_other_children_alone),
+        CHILDREN_TEST_WITH_THREAD(loop_closed_under_a_process_kills_it),
         cmocka_unit_test(process_survives_every_shortage_of_memory),
     };
 

@@ -238,23 +238,20 @@ static int in_communicate_reads_both_outputs_at_once(void *arg, void **ret_resul
 }
 IN_TASK(communicate_reads_both_outputs_at_once);
 
-#define TEST(test)             CHILDREN_TEST(test)
-#define TEST_WITH_THREAD(test) CHILDREN_TEST_WITH_THREAD(test)
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(communicate_feeds_and_collects),
-        TEST(communicate_gives_null_for_what_is_not_piped),
-        TEST(communicate_carries_10_mib_through_cat),
-        TEST(communicate_ignores_that_nobody_reads),
-        TEST(communicate_cancelled_can_be_called_again),
-        TEST(output_that_nobody_wants_stops_the_child),
-        TEST(streams_talk_with_the_child),
-        TEST(drain_waits_for_the_child_to_read),
-        TEST(writer_tells_that_the_child_has_gone),
-        TEST(communicate_reads_both_outputs_at_once),
-        TEST_WITH_THREAD(communicate_feeds_and_collects),
+        CHILDREN_TEST(communicate_feeds_and_collects),
+        CHILDREN_TEST(communicate_gives_null_for_what_is_not_piped),
+        CHILDREN_TEST(communicate_carries_10_mib_through_cat),
+        CHILDREN_TEST(communicate_ignores_that_nobody_reads),
+        CHILDREN_TEST(communicate_cancelled_can_be_called_again),
+        CHILDREN_TEST(output_that_nobody_wants_stops_the_child),
+        CHILDREN_TEST(streams_talk_with_the_child),
+        CHILDREN_TEST(drain_waits_for_the_child_to_read),
+        CHILDREN_TEST(writer_tells_that_the_child_has_gone),
+        CHILDREN_TEST(communicate_reads_both_outputs_at_once),
+        CHILDREN_TEST_WITH_THREAD(communicate_feeds_and_collects),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

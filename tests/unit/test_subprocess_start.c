@@ -228,23 +228,20 @@ static int in_child_has_its_signals_back(void *arg, void **ret_result)
 }
 IN_TASK(child_has_its_signals_back);
 
-#define TEST(test)             CHILDREN_TEST(test)
-#define TEST_WITH_THREAD(test) CHILDREN_TEST_WITH_THREAD(test)
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(start_tells_what_is_missing),
-        TEST(start_refuses_wrong_calls),
-        TEST(start_needs_a_task),
-        TEST(start_cancelled_leaves_no_child),
-        TEST(streams_go_where_the_options_say),
-        TEST(child_gets_only_descriptors_asked_for),
-        TEST(child_has_its_directory_environment_and_mask),
-        TEST(child_leads_its_own_session_or_group),
-        TEST(child_runs_as_another_user),
-        TEST(child_has_its_signals_back),
-        TEST_WITH_THREAD(start_cancelled_leaves_no_child),
+        CHILDREN_TEST(start_tells_what_is_missing),
+        CHILDREN_TEST(start_refuses_wrong_calls),
+        CHILDREN_TEST(start_needs_a_task),
+        CHILDREN_TEST(start_cancelled_leaves_no_child),
+        CHILDREN_TEST(streams_go_where_the_options_say),
+        CHILDREN_TEST(child_gets_only_descriptors_asked_for),
+        CHILDREN_TEST(child_has_its_directory_environment_and_mask),
+        CHILDREN_TEST(child_leads_its_own_session_or_group),
+        CHILDREN_TEST(child_runs_as_another_user),
+        CHILDREN_TEST(child_has_its_signals_back),
+        CHILDREN_TEST_WITH_THREAD(start_cancelled_leaves_no_child),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -5,37 +5,16 @@
  * The peer is OpenSSL up to the end of the handshake. What it sends then is sealed by hand: OpenSSL
  * would send no more than it means.
  */
-#include "support/allocation.h"
-#include "support/authority.h"
 #include "support/tls_peer.h"
+#include "support/tls_room.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdio.h>
 #include <sys/socket.h>
-
-static aio_tls_context *server;
-static aio_tls_context *client;
-
-static int setup(void **state)
-{
-    int err = count_allocations(state);
-
-    server = authority_server("one.pem");
-    client = authority_client();
-    return err;
-}
-
-static int teardown(void **state)
-{
-    aio_tls_context_unref(server);
-    aio_tls_context_unref(client);
-    return check_allocations(state);
-}
 
 /* --- records ----------------------------------------------------------------------------- */
 
@@ -227,7 +206,7 @@ static int shake(struct flood *flood)
 static int flood_open(struct flood *flood, struct room *room, int version)
 {
     *flood = (struct flood){.room = room};
-    TRY(tls_end_open(&flood->end, room, server, 0));
+    TRY(tls_end_open(&flood->end, room, tls_server, 0));
     tls_peer_open(&flood->peer, room, 65536, version);
     return shake(flood);
 }
@@ -236,7 +215,7 @@ static int flood_open(struct flood *flood, struct room *room, int version)
 static int flood_serve(struct flood *flood, struct room *room)
 {
     *flood = (struct flood){.room = room};
-    TRY(tls_end_connect(&flood->end, room, client));
+    TRY(tls_end_connect(&flood->end, room, tls_client));
     tls_peer_serve(&flood->peer, room, 65536, TLS1_3_VERSION);
     CHECK(SSL_set_num_tickets(flood->peer.ssl, 0) == 1);
     return shake(flood);
@@ -656,26 +635,24 @@ static void what_was_sent_after_a_flood_is_read_though_the_peer_has_left(void **
     room_run(flood_with_keys_and_leave);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_peer_that_renegotiates_for_ever_is_refused_each_time_and_grows_nothing),
-        TEST(a_peer_that_renegotiates_for_ever_and_reads_no_answer_is_given_up),
-        TEST(a_flood_of_warnings_ends_the_connection),
-        TEST(a_flood_of_warnings_of_tls_1_3_ends_the_connection),
-        TEST(a_flood_of_empty_records_ends_the_connection),
-        TEST(a_flood_of_empty_records_of_tls_1_3_ends_the_connection),
-        TEST(a_server_that_floods_with_empty_records_is_left),
-        TEST(empty_records_between_data_are_passed_over),
-        TEST(what_a_peer_says_behind_its_close_notify_is_not_heard),
-        TEST(a_server_that_floods_with_tickets_grows_nothing),
-        TEST(a_flood_of_tickets_lets_others_have_their_turn),
-        TEST(a_client_that_gives_tickets_is_refused),
-        TEST(a_handshake_message_without_bounds_is_refused),
-        TEST(a_flood_of_new_keys_lets_others_have_their_turn),
-        TEST(what_was_sent_after_a_flood_is_read_though_the_peer_has_left),
+        TLS_TEST(a_peer_that_renegotiates_for_ever_is_refused_each_time_and_grows_nothing),
+        TLS_TEST(a_peer_that_renegotiates_for_ever_and_reads_no_answer_is_given_up),
+        TLS_TEST(a_flood_of_warnings_ends_the_connection),
+        TLS_TEST(a_flood_of_warnings_of_tls_1_3_ends_the_connection),
+        TLS_TEST(a_flood_of_empty_records_ends_the_connection),
+        TLS_TEST(a_flood_of_empty_records_of_tls_1_3_ends_the_connection),
+        TLS_TEST(a_server_that_floods_with_empty_records_is_left),
+        TLS_TEST(empty_records_between_data_are_passed_over),
+        TLS_TEST(what_a_peer_says_behind_its_close_notify_is_not_heard),
+        TLS_TEST(a_server_that_floods_with_tickets_grows_nothing),
+        TLS_TEST(a_flood_of_tickets_lets_others_have_their_turn),
+        TLS_TEST(a_client_that_gives_tickets_is_refused),
+        TLS_TEST(a_handshake_message_without_bounds_is_refused),
+        TLS_TEST(a_flood_of_new_keys_lets_others_have_their_turn),
+        TLS_TEST(what_was_sent_after_a_flood_is_read_though_the_peer_has_left),
     };
 
     return RUN_TESTS(tests, authority_make, authority_drop);

@@ -5,32 +5,14 @@
  * One end is the library's, the other a socket of the test's, with OpenSSL driven by hand where it
  * has to go through a handshake first.
  */
-#include "support/allocation.h"
-#include "support/authority.h"
 #include "support/tls_peer.h"
+#include "support/tls_room.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static aio_tls_context *server;
-
-static int setup(void **state)
-{
-    int err = count_allocations(state);
-
-    server = authority_server("one.pem");
-    return err;
-}
-
-static int teardown(void **state)
-{
-    aio_tls_context_unref(server);
-    return check_allocations(state);
-}
 
 /* Nobody has heard of the connection, and it is gone. */
 static int gone(const struct room *room)
@@ -47,7 +29,7 @@ static int speak_http(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_end end;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     CHECK(send(room->fds[1], request, sizeof(request) - 1, 0) == sizeof(request) - 1);
     TRY(tls_end_code(&end, AIO_ESSL));
     CHECK_TEXT(end.text, "http request");
@@ -82,7 +64,7 @@ static int speak_nonsense(void *arg, void **ret_result)
             noise[3] = 1;
             noise[5] = 1;
         }
-        TRY(tls_end_open(&end, room, server, 0));
+        TRY(tls_end_open(&end, room, tls_server, 0));
         CHECK(send(room->fds[1], noise, sizeof(noise), 0) == sizeof(noise));
         CHECK(shutdown(room->fds[1], SHUT_WR) == 0);
         TRY(aio_await(end.task, NULL));
@@ -129,7 +111,7 @@ static int leave_half_way(void *arg, void **ret_result)
     struct tls_end end;
 
     CHECK(size > 100);
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     CHECK(send(room->fds[1], hello, size / 2, 0) == (ssize_t)(size / 2));
     CHECK(shutdown(room->fds[1], SHUT_WR) == 0);
     TRY(tls_end_code(&end, -ECONNRESET));
@@ -149,7 +131,7 @@ static int stall_half_way(void *arg, void **ret_result)
     size_t size = make_hello(hello, sizeof(hello));
     struct tls_end end;
 
-    TRY(tls_end_open(&end, room, server, 0.05));
+    TRY(tls_end_open(&end, room, tls_server, 0.05));
     CHECK(send(room->fds[1], hello, size / 2, 0) == (ssize_t)(size / 2));
     TRY(tls_end_code(&end, -ECONNABORTED));
     return gone(room);
@@ -168,7 +150,7 @@ static int send_too_much(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_end end;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     CHECK(send(room->fds[1], record, sizeof(record), 0) == sizeof(record));
     TRY(tls_end_code(&end, AIO_ESSL));
     return gone(room);
@@ -187,7 +169,7 @@ static int send_huge_hello(void *arg, void **ret_result)
     struct tls_end end;
     size_t sent = 0;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     while (sent < 64 * sizeof(record) && end.code == 0) {
         ssize_t got = send(room->fds[1], record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -215,7 +197,7 @@ static int shake_slowly(void *arg, void **ret_result)
     struct tls_end end;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 1, TLS1_3_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -280,7 +262,7 @@ static int flood_with_updates(void *arg, void **ret_result)
     struct tls_end end;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -306,7 +288,7 @@ static int renegotiate(void *arg, void **ret_result)
     struct tls_end end;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 65536, TLS1_2_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -366,7 +348,7 @@ static int pour_in(void *arg, void **ret_result)
     struct tls_end end;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -395,7 +377,7 @@ static int leave_without_a_word(void *arg, void **ret_result)
     struct tls_end end;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -425,7 +407,7 @@ static int tamper(void *arg, void **ret_result)
     char *data;
     int err;
 
-    TRY(tls_end_open(&end, room, server, 0));
+    TRY(tls_end_open(&end, room, tls_server, 0));
     tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
     err = tls_peer_shake(&peer);
     if (err == 0)
@@ -450,23 +432,21 @@ static void a_record_that_was_tampered_with_ends_the_connection(void **state)
     room_run(tamper);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_plain_http_client_is_told_apart),
-        TEST(noise_is_refused),
-        TEST(a_peer_that_leaves_half_way_is_noticed),
-        TEST(a_peer_that_stalls_half_way_is_given_up),
-        TEST(a_record_that_is_too_long_is_refused),
-        TEST(a_hello_that_is_too_long_is_refused),
-        TEST(a_handshake_of_single_bytes_succeeds),
-        TEST(a_peer_that_asks_for_ever_and_reads_no_answer_is_given_up),
-        TEST(renegotiation_is_refused),
-        TEST(data_that_nobody_reads_stops_the_peer),
-        TEST(an_end_without_close_notify_is_an_end),
-        TEST(a_record_that_was_tampered_with_ends_the_connection),
+        TLS_TEST(a_plain_http_client_is_told_apart),
+        TLS_TEST(noise_is_refused),
+        TLS_TEST(a_peer_that_leaves_half_way_is_noticed),
+        TLS_TEST(a_peer_that_stalls_half_way_is_given_up),
+        TLS_TEST(a_record_that_is_too_long_is_refused),
+        TLS_TEST(a_hello_that_is_too_long_is_refused),
+        TLS_TEST(a_handshake_of_single_bytes_succeeds),
+        TLS_TEST(a_peer_that_asks_for_ever_and_reads_no_answer_is_given_up),
+        TLS_TEST(renegotiation_is_refused),
+        TLS_TEST(data_that_nobody_reads_stops_the_peer),
+        TLS_TEST(an_end_without_close_notify_is_an_end),
+        TLS_TEST(a_record_that_was_tampered_with_ends_the_connection),
     };
 
     return RUN_TESTS(tests, authority_make, authority_drop);
