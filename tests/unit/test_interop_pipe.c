@@ -192,6 +192,7 @@ static void fifo_is_lost_when_its_python_reader_leaves(void **state)
     "    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)\n"  \
     "    transport, protocol = await loop.connect_write_pipe(\n"                                   \
     "        asyncio.streams.FlowControlMixin, sys.stdout)\n"                                      \
+    "    transport.set_write_buffer_limits(0)\n" /* drain() waits until all is written */          \
     "    return reader, asyncio.StreamWriter(transport, protocol, None, loop)\n"
 
 static const char filter[] = PYTHON FILTER "async def main():\n"
