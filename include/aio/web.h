@@ -161,8 +161,8 @@ AIO_API int aio_web_handle(aio_http_request *request, void *app);
 /** How an application is served. */
 typedef struct aio_web_options {
     size_t size;                  /**< sizeof(aio_web_options) */
-    aio_http_server_options http; /**< the server's; without a path or sock, host defaults to
-                                       127.0.0.1, port to 8000, and -1 is any that is free */
+    aio_http_server_options http; /**< the server's; without a path, host defaults to 127.0.0.1,
+                                       port to 8000, and -1 is any that is free */
     const char *name;             /**< what says in the log that it runs; default "aioc" */
     bool quiet;                   /**< nothing is logged: neither requests nor start and end */
     unsigned workers;             /**< loops, each in a thread of its own, that share the port

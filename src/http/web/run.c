@@ -205,7 +205,6 @@ static int serve_by_workers(struct serving *serving)
     serving->shared = serving->options.http.sock;
     if (serving->options.http.path != NULL)
         err = share_path(serving, &holder);
-
     if (err < 0)
         return err;
     serving->workers = aio_create_task(run_workers, serving);
@@ -222,7 +221,7 @@ static void set_defaults(aio_web_options *options)
 {
     aio_http_server_options *http = &options->http;
 
-    if (http->path == NULL && http->sock < 0) {
+    if (http->path == NULL) {
         if (http->host == NULL)
             http->host = "127.0.0.1";
         if (http->port == 0)
