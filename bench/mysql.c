@@ -2,7 +2,7 @@
 /*
  * mysql.c - what does it cost a client to read a row of MySQL?
  *
- * usage: mysql SOCKET
+ * usage: mysql [--busy-poll MICROSECONDS] SOCKET
  *
  * Of a server at a unix socket, database lab, user root without a password. One operation is
  * SELECT id, name, val FROM t WHERE id = ?, prepared, with ids from 1 to 1000:
@@ -82,16 +82,5 @@ static int async_main(void *arg, void **ret_result)
 
 int main(int argc, char **argv)
 {
-    int err;
-
-    if (argc != 2) {
-        fprintf(stderr, "usage: mysql SOCKET\n");
-        return 2;
-    }
-    err = aio_run(async_main, argv[1], NULL);
-    if (err < 0) {
-        fprintf(stderr, "%s: %s\n", aio_error_name(err), aio_error_text(err));
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    return bench_client_main(argc, argv, async_main);
 }

@@ -2,7 +2,7 @@
 /*
  * redis.c - what does it cost a client to ask redis?
  *
- * usage: redis PORT
+ * usage: redis [--busy-poll MICROSECONDS] PORT
  *
  * Of a server at 127.0.0.1:PORT, one operation being HSET of two fields and HGETALL of them:
  *
@@ -102,16 +102,5 @@ static int async_main(void *arg, void **ret_result)
 
 int main(int argc, char **argv)
 {
-    int err;
-
-    if (argc != 2) {
-        fprintf(stderr, "usage: redis PORT\n");
-        return 2;
-    }
-    err = aio_run(async_main, argv[1], NULL);
-    if (err < 0) {
-        fprintf(stderr, "%s: %s\n", aio_error_name(err), aio_error_text(err));
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    return bench_client_main(argc, argv, async_main);
 }

@@ -10,6 +10,9 @@
 #include "support/bench.h"
 
 #include <aio/aio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { BENCH_CONNECTIONS = 10 };
 
@@ -69,6 +72,36 @@ static inline int bench_shares(const struct bench_work *work, void *const *conne
     if (err == 0)
         bench_rounds_print(&rounds, work->name);
     return err;
+}
+
+static double bench_busy_poll; /* seconds that the loop looks before it sleeps */
+
+static inline aio_loop *bench_make_loop(void *arg)
+{
+    aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
+
+    (void)arg;
+    options.busy_poll = bench_busy_poll;
+    return aio_loop_new(&options);
+}
+
+/* The main function of such a program: NAME [--busy-poll MICROSECONDS] SERVER. `fn` gets SERVER. */
+static inline int bench_client_main(int argc, char **argv, aio_coro_fn fn)
+{
+    aio_runner_options options = AIO_RUNNER_OPTIONS_INIT;
+    int err;
+
+    if (argc == 4 && strcmp(argv[1], "--busy-poll") == 0) {
+        bench_busy_poll = strtod(argv[2], NULL) * 1e-6;
+    } else if (argc != 2) {
+        fprintf(stderr, "usage: %s [--busy-poll MICROSECONDS] SERVER\n", argv[0]);
+        return 2;
+    }
+    options.loop_factory = bench_make_loop;
+    err = aio_run_with(fn, argv[argc - 1], &options, NULL);
+    if (err < 0)
+        fprintf(stderr, "%s: %s\n", aio_error_name(err), aio_error_text(err));
+    return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

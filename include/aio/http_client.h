@@ -96,6 +96,8 @@ typedef struct aio_http_session_options {
     const char *proxy;     /**< "http://user:password@host:port", https, socks4, socks5, socks5h
                                (the proxy resolves names); default: none, whatever the
                                environment says */
+    const char *unix_path; /**< connect to this unix socket, whatever host and port a URL has; at
+                               most 107 bytes; not with a proxy. As aiohttp.UnixConnector */
     bool no_cookies;       /**< neither keep nor send the cookies that servers set */
     bool no_decompress;    /**< give bodies as they come */
     bool raise_for_status; /**< a status of 400 or more fails the request */

@@ -75,6 +75,8 @@ typedef struct aio_http_server_options {
     const char *host;        /**< as in aio_server_options; default: all interfaces */
     int port;                /**< 0: any that is free */
     int sock;                /**< a bound stream socket instead, taken on success; -1: none */
+    const char *path;        /**< a unix socket's file instead; one that is in the way is replaced,
+                                  and it is removed at the end. NULL: none */
     int backlog;             /**< default 2048 */
     bool reuse_port;         /**< several servers, of several processes or loops, share the port */
     aio_tls_context *tls;    /**< kept; NULL: no TLS */
@@ -106,7 +108,7 @@ typedef struct aio_http_server_options {
  * @param options  Borrowed; NULL: the defaults.
  * @param[out] ret_server  Returned: aio_http_server_stop() it, then aio_http_server_unref() it.
  * @return 0, or a negative code: AIO_EVALUE for options that make no sense, AIO_ENOMEM, and those
- *         of aio_loop_create_server().
+ *         of aio_loop_create_server() and aio_loop_create_unix_server().
  * Suspends: yes.   Cancellation point: yes.   asyncio: none; uvicorn.Server.startup()   Since: 0.1
  */
 AIO_API int aio_http_server_start(aio_http_handler_fn handler, void *arg,
@@ -119,7 +121,7 @@ AIO_API aio_http_server *aio_http_server_ref(aio_http_server *server);
 AIO_API void aio_http_server_unref(aio_http_server *server);
 AIO_DEFINE_AUTO(aio_http_server)
 
-/** The port of its first socket; 0 if it has none any more. Since: 0.1 */
+/** The port of its first socket; 0 if it has none any more, or none at all. Since: 0.1 */
 AIO_API int aio_http_server_port(const aio_http_server *server);
 
 /**

@@ -161,13 +161,13 @@ AIO_API int aio_web_handle(aio_http_request *request, void *app);
 /** How an application is served. */
 typedef struct aio_web_options {
     size_t size;                  /**< sizeof(aio_web_options) */
-    aio_http_server_options http; /**< the server's; host defaults to 127.0.0.1, port to
-                                       8000, and -1 is any that is free */
+    aio_http_server_options http; /**< the server's; without a path, host defaults to 127.0.0.1,
+                                       port to 8000, and -1 is any that is free */
     const char *name;             /**< what says in the log that it runs; default "aioc" */
     bool quiet;                   /**< nothing is logged: neither requests nor start and end */
-    unsigned workers;             /**< loops, each in a thread of its own, that share the port; what
-                                       is done at start and end is done in each. 0: the caller's
-                                       loop alone */
+    unsigned workers;             /**< loops, each in a thread of its own, that share the port
+                                       or path; what is done at start and end is done in each.
+                                       0: the caller's loop alone */
 } aio_web_options;
 
 /** The defaults. */
@@ -180,8 +180,10 @@ typedef struct aio_web_options {
  * Logs as uvicorn does, start and end on standard error, requests on standard output, unless the
  * options say whom to tell of requests.
  *
- * @param options  Borrowed; NULL: the defaults.
- * @return 0 after a signal; AIO_ECANCELLED; what the start failed with.
+ * @param options  Borrowed; NULL: the defaults. A sock is taken, even if the start fails; workers share
+ *                 it.
+ * @return 0 after a signal; AIO_ECANCELLED; what the start failed with; AIO_EVALUE and
+ *         AIO_ENOTASK for a wrong call, which takes nothing.
  * Suspends: yes.   Cancellation point: yes.   Thread: the main one, for the signals; in others
  * there are none.   asyncio: none; uvicorn.Server.serve()        Since: 0.1
  */

@@ -87,8 +87,9 @@ void aio__stream_transport_set_peer(aio_transport *transport, const struct socka
 struct aio__lender {
     /* Where to read to; false: nowhere, and data_received is called. */
     bool (*lend)(aio_protocol *self, void **ret_data, size_t *ret_size);
-    /* So many bytes are there. 0, or a code, as of data_received. */
-    int (*lent)(aio_protocol *self, size_t size);
+    /* So many bytes are there, right after lend() has said where. 0, or a code, as of
+     * data_received. */
+    int (*lent)(aio_protocol *self, const void *data, size_t size);
 };
 
 /* Ask the current protocol so from now on, until it is replaced. Nothing for other transports. */

@@ -78,7 +78,7 @@ static void deliver(struct aio__channel *channel, aio_protocol *protocol,
     if (arrival->memory == OWN && protocol->ops->buffer_updated != NULL)
         code = protocol->ops->buffer_updated(protocol, arrival->size);
     else if (arrival->memory == LENT)
-        code = channel->lender->lent(protocol, arrival->size);
+        code = channel->lender->lent(protocol, arrival->data, arrival->size);
     else if (arrival->memory == SHARED && protocol->ops->data_received != NULL)
         code = protocol->ops->data_received(protocol, arrival->data, arrival->size);
     if (code < 0)

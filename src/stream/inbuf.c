@@ -144,6 +144,7 @@ int aio__inbuf_take(struct aio__inbuf *buffer, size_t size, aio_bytes *ret_bytes
     size_t held = aio__inbuf_size(buffer);
     char *copy;
 
+    buffer->passing = false;
     if (size == 0) {
         *ret_bytes = (aio_bytes){.data = NULL};
         return 0;

@@ -14,7 +14,7 @@
 /* Zeroed to begin with, but for the loop. */
 struct aio__inbuf {
     aio_loop *loop;  /* whose spare memory it uses: spares.h; may be NULL */
-    bool passing;    /* bytes are looked at, not taken with their memory: that may be spare */
+    bool passing;    /* bytes were last looked at, not taken with their memory: it may be spare */
     char *memory;    /* NULL exactly while there are no bytes */
     size_t begin;    /* of the bytes; what is before has been read */
     size_t end;      /* of the bytes */

@@ -80,9 +80,9 @@ static bool lend(aio_protocol *base, void **ret_data, size_t *ret_size)
     return aio__reader_lend(of(base)->reader, ret_data, ret_size);
 }
 
-static int lent(aio_protocol *base, size_t size)
+static int lent(aio_protocol *base, const void *data, size_t size)
 {
-    return aio__reader_lent(of(base)->reader, size);
+    return aio__reader_lent(of(base)->reader, data, size);
 }
 
 static const struct aio__lender lender = {lend, lent};

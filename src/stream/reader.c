@@ -205,42 +205,38 @@ bool aio_stream_reader_at_eof(const aio_stream_reader *reader)
 
 /* --- loans -------------------------------------------------------------------------------- */
 
-/* Where a read would go without a copy: to whoever waits with memory, behind what is buffered, or
- * to memory that is spare. */
-struct place {
-    enum { NOWHERE, LOAN, BUFFER, SPARE } kind;
-    char *data;
-    size_t size;
-};
+/* Memory of a caller that waits, behind what is there already. */
+static bool has_room(const struct aio__loan *loan)
+{
+    return loan != NULL && loan->filled < loan->size;
+}
 
-/* Where there is little room, one read for this and for what comes after it is better. */
-static struct place find_place(const aio_stream_reader *reader)
+/* To whoever waits with memory, behind what is buffered, or to memory that is spare. Where there is
+ * little room, one read for this and for what comes after it is better. */
+bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size)
 {
     const struct aio__loan *loan = reader->loan;
     const struct aio__inbuf *buffer = &reader->buffer;
+    char *data;
+    size_t size;
 
     if (reader->eof)
-        return (struct place){.kind = NOWHERE};
-    if (loan != NULL && loan->size - loan->filled >= LEND_AT_LEAST)
-        return (struct place){LOAN, loan->data + loan->filled, loan->size - loan->filled};
-    if (loan != NULL && loan->filled < loan->size)
-        return (struct place){.kind = NOWHERE};
-    if (buffer->memory == NULL)
-        return (struct place){SPARE, aio__spare_look(reader->loop), AIO__SPARE_LARGE};
-    if (buffer->capacity - buffer->end >= LEND_AT_LEAST)
-        return (struct place){BUFFER, buffer->memory + buffer->end, buffer->capacity - buffer->end};
-    return (struct place){.kind = NOWHERE};
-}
-
-bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size)
-{
-    struct place place = find_place(reader);
-
-    if (place.data == NULL)
         return false;
-    *ret_data = place.data;
-    if (*ret_size > place.size)
-        *ret_size = place.size;
+    if (has_room(loan)) {
+        data = loan->data + loan->filled;
+        size = loan->size - loan->filled;
+    } else if (buffer->memory != NULL) {
+        data = buffer->memory + buffer->end;
+        size = buffer->capacity - buffer->end;
+    } else {
+        data = aio__spare_look(reader->loop);
+        size = data == NULL ? 0 : AIO__SPARE_LARGE;
+    }
+    if (size < LEND_AT_LEAST)
+        return false;
+    *ret_data = data;
+    if (*ret_size > size)
+        *ret_size = size;
     return true;
 }
 
@@ -254,17 +250,16 @@ static int keep_spare(aio_stream_reader *reader, const char *data, size_t size)
     return 0;
 }
 
-int aio__reader_lent(aio_stream_reader *reader, size_t size)
+int aio__reader_lent(aio_stream_reader *reader, const void *data, size_t size)
 {
-    struct place place = find_place(reader); /* the same as a moment ago */
     int err = 0;
 
-    if (place.kind == LOAN)
+    if (has_room(reader->loan))
         reader->loan->filled += size;
-    else if (place.kind == BUFFER)
+    else if (reader->buffer.memory != NULL)
         reader->buffer.end += size;
     else
-        err = keep_spare(reader, place.data, size);
+        err = keep_spare(reader, data, size);
     if (err < 0)
         return err;
     wake(reader, NULL);

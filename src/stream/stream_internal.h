@@ -66,9 +66,9 @@ static inline size_t aio__reader_size(const aio_stream_reader *reader)
 }
 
 /* Where what comes next can be read to without a copy, if anywhere; and so much is there, right
- * after. 0, or a code of feed_data(). */
+ * after: nothing else has happened to the reader. 0, or a code of feed_data(). */
 bool aio__reader_lend(const aio_stream_reader *reader, void **ret_data, size_t *ret_size);
-int aio__reader_lent(aio_stream_reader *reader, size_t size);
+int aio__reader_lent(aio_stream_reader *reader, const void *data, size_t size);
 
 /* What is in the memory of a caller that has not gone on yet goes to the buffer, for another reads
  * before. 0, or AIO_ENOMEM: then nothing has changed. */

@@ -108,10 +108,100 @@ class Echo(unittest.TestCase):
 
     def test_wrong_use_is_told(self):
         for name, *arguments in (['echo_server'], ['echo_client', 'host'], ['chat'], ['lookup'],
-                                 ['forward', '1', '2'], ['workers'], ['pictures', '-2']):
+                                 ['forward', '1', '2'], ['workers'], ['pictures', '-2'],
+                                 ['number', 'file']):
             done = run(name, *arguments)
             self.assertEqual(done.returncode, 2, name)
             self.assertIn('usage', done.stderr)
+
+
+class Number(unittest.TestCase):
+    """A filter of ours, started by Python's asyncio."""
+
+    async def start(self, **options):
+        return await asyncio.create_subprocess_exec(
+            FOLDER / 'number', stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            **options)
+
+    def run_for(self, coroutine):
+        return asyncio.run(asyncio.wait_for(coroutine, LIMIT))
+
+    def test_many_megabytes_are_numbered_as_cat_does(self):
+        data = b''.join(b'line %x\n' % (i * i) for i in range(500000)) + b'the last has no end'
+
+        async def main():
+            child = await self.start()
+            out, _ = await child.communicate(data)
+            self.assertEqual(await child.wait(), 0)
+            return out
+
+        want = subprocess.run(['cat', '-n'], input=data, check=True, capture_output=True).stdout
+        self.assertTrue(self.run_for(main()) == want)
+
+    def test_each_line_is_answered(self):
+        async def main():
+            child = await self.start()
+            for i in range(1, 101):
+                child.stdin.write(b'hello\n')
+                self.assertEqual(await child.stdout.readline(), b'%6d\thello\n' % i)
+            child.stdin.close()
+            self.assertEqual(await child.stdout.read(), b'')
+            self.assertEqual(await child.wait(), 0)
+
+        self.run_for(main())
+
+    def test_a_slow_reader_stops_who_writes(self):
+        line = b'x' * 999 + b'\n'
+        count = 32 << 10
+
+        async def main():
+            child = await self.start(limit=1024)
+            held = asyncio.ensure_future(self.write(child.stdin, line, count))
+            for i in range(100):  # much less than it has
+                self.assertEqual(await child.stdout.readline(), b'%6d\t%s' % (i + 1, line))
+            self.assertFalse(held.done())
+            status = pathlib.Path(f'/proc/{child.pid}/status').read_text()
+            peak = int(re.search(r'VmHWM:\s+(\d+) kB', status)[1])
+            rest = 0
+            while data := await child.stdout.read(1 << 16):
+                rest += len(data)
+            self.assertEqual(rest, (count - 100) * (7 + len(line)))
+            await held
+            self.assertEqual(await child.wait(), 0)
+            return peak
+
+        self.assertLess(self.run_for(main()), 16 << 10)
+
+    async def write(self, writer, line, count):
+        for _ in range(count):
+            writer.write(line)
+            await writer.drain()
+        writer.close()
+
+    def test_a_reader_that_leaves_ends_it(self):
+        async def main():
+            child = await self.start(stderr=asyncio.subprocess.PIPE)
+            child.stdin.write(b'hello\n')
+            await child.stdout.readline()
+            child._transport.get_pipe_transport(1).close()
+            try:
+                while True:
+                    child.stdin.write(b'hello\n')
+                    await child.stdin.drain()
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            said = await child.stderr.read()
+            self.assertNotEqual(await child.wait(), 0)
+            return said
+
+        self.assertIn(b'Error', self.run_for(main()))
+
+    def test_a_file_is_refused(self):
+        with tempfile.TemporaryFile() as file:
+            done = subprocess.run([FOLDER / 'number'], stdin=file, check=False, timeout=LIMIT,
+                                  capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'ValueError', done.stderr)
 
 
 class Chat(unittest.TestCase):

@@ -8,9 +8,11 @@
 #include <aio/web.h>
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -600,6 +602,62 @@ static void a_service_has_a_start_and_an_end(void **state)
     room_run(live);
 }
 
+static const char *path_of_ours(void)
+{
+    static char path[64];
+
+    (void)snprintf(path, sizeof(path), "/tmp/aioc-test-web-%ld", (long)getpid());
+    return path;
+}
+
+/* Connect to who is about to listen there. */
+static int open_at_our_path(struct peer *peer)
+{
+    int err;
+
+    *peer = (struct peer){0};
+    while ((err = aio_open_unix_connection(path_of_ours(), &peer->reader, &peer->writer)) ==
+               -ENOENT ||
+           err == -ECONNREFUSED)
+        TRY(aio_sleep(0));
+    return err;
+}
+
+static int serve_at_a_path(void *arg, void **ret_result)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = AIO_WEB_OPTIONS_INIT;
+
+    options.quiet = true;
+    options.http.path = path_of_ours();
+    return aio_web_serve(serving->app, &options);
+}
+
+static int ask_at_a_path(void *arg, void **ret_result)
+{
+    struct serving serving = {aio_web_new(), arg, 0};
+    AIO_AUTO(aio_task) task = NULL;
+    struct peer peer;
+
+    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
+    task = aio_create_task(serve_at_a_path, &serving);
+    TRY(open_at_our_path(&peer));
+    TRY(peer_say(&peer, GET("/")));
+    TRY(peer_hear(&peer, &answer));
+    CHECK_TEXT(answer.body, "here");
+    peer_close(&peer);
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    CHECK(access(path_of_ours(), F_OK) != 0);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_service_listens_at_a_path(void **state)
+{
+    room_run(ask_at_a_path);
+}
+
 static atomic_int starts;
 static atomic_int ends;
 
@@ -659,6 +717,91 @@ static int ask_workers(void *arg, void **ret_result)
 static void a_service_is_served_by_several_threads(void **state)
 {
     room_run(ask_workers);
+}
+
+static int serve_in_threads_at_a_path(void *arg, void **ret_result)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = AIO_WEB_OPTIONS_INIT;
+
+    options.quiet = true;
+    options.workers = 3;
+    options.http.path = path_of_ours();
+    return aio_web_serve(serving->app, &options);
+}
+
+static int ask_workers_at_a_path(void *arg, void **ret_result)
+{
+    struct serving serving = {aio_web_new(), arg, 0};
+    AIO_AUTO(aio_task) task = NULL;
+    struct peer peers[20];
+
+    atomic_store(&starts, 0);
+    atomic_store(&ends, 0);
+    TRY(aio_web_on_startup(serving.app, count_start, NULL));
+    TRY(aio_web_on_shutdown(serving.app, count_end, NULL));
+    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
+    task = aio_create_task(serve_in_threads_at_a_path, &serving);
+    for (size_t i = 0; i < COUNT_OF(peers); i++) {
+        TRY(open_at_our_path(&peers[i]));
+        TRY(peer_say(&peers[i], GET("/")));
+    }
+    for (size_t i = 0; i < COUNT_OF(peers); i++) {
+        TRY(peer_hear(&peers[i], &answer));
+        CHECK_TEXT(answer.body, "here");
+        peer_close(&peers[i]);
+    }
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    CHECK(atomic_load(&starts) == 3 && atomic_load(&ends) == 3);
+    CHECK(access(path_of_ours(), F_OK) != 0);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_service_at_a_path_is_served_by_several_threads(void **state)
+{
+    room_run(ask_workers_at_a_path);
+}
+
+static int serve_a_socket_in_threads(void *arg, void **ret_result)
+{
+    const struct serving *serving = arg;
+    aio_web_options options = AIO_WEB_OPTIONS_INIT;
+
+    options.quiet = true;
+    options.workers = 2;
+    options.http.sock = serving->port; /* that it is given */
+    return aio_web_serve(serving->app, &options);
+}
+
+static int ask_at_a_socket(void *arg, void **ret_result)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(name);
+    struct serving serving = {aio_web_new(), arg, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    AIO_AUTO(aio_task) task = NULL;
+    struct peer peer = {0};
+
+    CHECK(bind(serving.port, (struct sockaddr *)&name, size) == 0);
+    CHECK(listen(serving.port, 10) == 0);
+    CHECK(getsockname(serving.port, (struct sockaddr *)&name, &size) == 0);
+    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
+    task = aio_create_task(serve_a_socket_in_threads, &serving);
+    TRY(aio_open_connection("127.0.0.1", ntohs(name.sin_port), &peer.reader, &peer.writer));
+    TRY(peer_say(&peer, GET("/")));
+    TRY(peer_hear(&peer, &answer));
+    CHECK_TEXT(answer.body, "here");
+    peer_close(&peer);
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    aio_web_unref(serving.app);
+    return 0;
+}
+
+static void a_socket_that_is_given_is_shared_by_the_threads(void **state)
+{
+    room_run(ask_at_a_socket);
 }
 
 static int start_badly(void *arg, void **ret_result)
@@ -730,6 +873,9 @@ int main(void)
         cmocka_unit_test(middleware_stands_around_the_handlers),
         cmocka_unit_test(a_service_has_a_start_and_an_end),
         cmocka_unit_test(a_service_is_served_by_several_threads),
+        cmocka_unit_test(a_service_listens_at_a_path),
+        cmocka_unit_test(a_service_at_a_path_is_served_by_several_threads),
+        cmocka_unit_test(a_socket_that_is_given_is_shared_by_the_threads),
         cmocka_unit_test(a_start_that_fails_is_the_end),
         cmocka_unit_test(a_service_survives_every_shortage_of_memory),
     };

@@ -353,7 +353,8 @@ static void peer_that_sends_a_byte_at_a_time_is_understood(void **state)
     room_run(peer_dribbles);
 }
 
-static const uint64_t gigabyte = AIO__ASAN || AIO__TSAN ? UINT64_C(32) << 20 : UINT64_C(1) << 30;
+/* A quarter of it where a sanitizer watches: each byte costs several times as much there. */
+static const uint64_t gigabyte = (UINT64_C(1) << 30) / (AIO__ASAN || AIO__TSAN ? 4 : 1);
 
 static int push_against(aio_client_connected_fn client)
 {
@@ -394,8 +395,7 @@ static void peer_that_nobody_reads_is_made_to_wait(void **state)
     room_run(nobody_reads);
 }
 
-/* A quarter of a gigabyte, as it is encrypted in the same thread. */
-static int peer_sends_much(void *arg, void **ret_result)
+static int peer_sends_a_gigabyte(void *arg, void **ret_result)
 {
     struct scene scene;
     struct peer peer;
@@ -405,10 +405,10 @@ static int peer_sends_much(void *arg, void **ret_result)
     TRY(open_scene(&scene, swallow));
     TRY(peer_open(&scene, &peer));
     before = weigh_again();
-    while (sent < gigabyte / 4) {
+    while (sent < gigabyte) {
         uint64_t more;
 
-        TRY(push(&peer, gigabyte / 4 - sent, &more));
+        TRY(push(&peer, gigabyte - sent, &more));
         sent += more;
     }
     CHECK(SSL_shutdown(peer.ssl) == 0);
@@ -419,9 +419,9 @@ static int peer_sends_much(void *arg, void **ret_result)
     return close_scene(&scene);
 }
 
-static void peer_that_sends_much_costs_no_more_than_one_that_sends_little(void **state)
+static void peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little(void **state)
 {
-    room_run(peer_sends_much);
+    room_run(peer_sends_a_gigabyte);
 }
 
 /* Those that leave before they have said anything, half way through a hello, and when it is done. */
@@ -512,7 +512,7 @@ int main(void)
         TEST(peer_that_sends_a_byte_at_a_time_is_understood),
         TEST(peer_that_never_reads_is_made_to_wait),
         TEST(peer_that_nobody_reads_is_made_to_wait),
-        TEST(peer_that_sends_much_costs_no_more_than_one_that_sends_little),
+        TEST(peer_that_sends_a_gigabyte_costs_no_more_than_one_that_sends_little),
         TEST(peers_that_flood_with_connections_leave_nothing),
         TEST(server_that_ran_out_of_descriptors_serves_again),
     };

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_open.c - streams by connecting and by serving, with Python's asyncio on the other side too
+ * test_open.c - streams by connecting and by serving
  */
 #include "support/allocation.h"
 #include "support/room.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
-
-static size_t through; /* clients that were served to their end */
 
 static int echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
-    struct room *room = arg;
     aio_bytes line = {0};
     int err;
 
@@ -32,8 +29,6 @@ static int echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void
     }
     aio_bytes_free(&line);
     aio_stream_writer_close(writer);
-    through++;
-    aio_event_set(room->news);
     return err;
 }
 
@@ -67,100 +62,159 @@ static int talk(aio_stream_reader *reader, aio_stream_writer *writer)
     return aio_stream_writer_wait_closed(writer);
 }
 
-static int by_tcp(void *arg, void **ret_result)
-{
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    AIO_AUTO(aio_stream_reader) reader = NULL;
-    AIO_AUTO(aio_stream_writer) writer = NULL;
-    int err;
+/* A server of streams and a connection to it. */
+struct line {
+    aio_server *server;
+    aio_stream_reader *reader;
+    aio_stream_writer *writer;
+};
 
-    TRY(aio_start_server(echo_lines, room, "127.0.0.1", 0, &server));
-    TRY(aio_open_connection("127.0.0.1", port_of(server), &reader, &writer));
-    err = talk(reader, writer);
-    aio_server_close(server);
-    TRY(err);
-    return aio_server_wait_closed(server);
+static const char *path_of_ours(void)
+{
+    static char path[64];
+
+    (void)snprintf(path, sizeof(path), "/tmp/aioc-test-%ld", (long)getpid());
+    return path;
+}
+
+static int open_by_tcp(struct line *line)
+{
+    TRY(aio_start_server(echo_lines, NULL, "127.0.0.1", 0, &line->server));
+    return aio_open_connection("127.0.0.1", port_of(line->server), &line->reader, &line->writer);
+}
+
+static int open_by_path(struct line *line)
+{
+    TRY(aio_start_unix_server(echo_lines, NULL, path_of_ours(), &line->server));
+    return aio_open_unix_connection(path_of_ours(), &line->reader, &line->writer);
+}
+
+/* What is missing was not opened. */
+static void drop(struct line *line)
+{
+    aio_server_close(line->server);
+    aio_stream_writer_unref(line->writer);
+    aio_stream_reader_unref(line->reader);
+    aio_server_unref(line->server);
+}
+
+static int open_and_talk(int (*open_line)(struct line *line))
+{
+    struct line line = {NULL};
+    int err = open_line(&line);
+
+    if (err == 0)
+        err = talk(line.reader, line.writer);
+    aio_server_close(line.server);
+    if (err == 0)
+        err = aio_server_wait_closed(line.server);
+    drop(&line);
+    return err;
+}
+
+static int talk_by_tcp(void *arg, void **ret_result)
+{
+    return open_and_talk(open_by_tcp);
 }
 
 static void stream_is_opened_and_served_by_tcp(void **state)
 {
-    room_run(by_tcp);
+    room_run(talk_by_tcp);
 }
 
-static int by_path(void *arg, void **ret_result)
+static int talk_by_path(void *arg, void **ret_result)
 {
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    AIO_AUTO(aio_stream_reader) reader = NULL;
-    AIO_AUTO(aio_stream_writer) writer = NULL;
-    char path[64];
-    int err;
-
-    (void)snprintf(path, sizeof(path), "/tmp/aioc-test-%ld", (long)getpid());
-    TRY(aio_start_unix_server(echo_lines, room, path, &server));
-    TRY(aio_open_unix_connection(path, &reader, &writer));
-    err = talk(reader, writer);
-    aio_server_close(server);
-    TRY(err);
-    return aio_server_wait_closed(server);
+    return open_and_talk(open_by_path);
 }
 
 static void stream_is_opened_and_served_by_unix_sockets(void **state)
 {
-    room_run(by_path);
+    room_run(talk_by_path);
 }
 
 /* Nothing waits for what may be missing. */
-static int open_and_close(void *arg, void **ret_result)
+static int open_and_close(int (*open_line)(struct line *line))
 {
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    AIO_AUTO(aio_stream_reader) reader = NULL;
-    AIO_AUTO(aio_stream_writer) writer = NULL;
-    int err;
+    struct line line = {NULL};
+    int err = open_line(&line);
 
-    TRY(aio_start_server(echo_lines, room, "127.0.0.1", 0, &server));
-    err = aio_open_connection("127.0.0.1", port_of(server), &reader, &writer);
     if (err == 0)
         err = room_turn();
-    aio_stream_writer_close(writer);
+    aio_stream_writer_close(line.writer);
     if (err == 0)
         err = room_turn();
-    aio_server_close(server);
+    drop(&line);
     return err;
+}
+
+static int open_and_close_by_tcp(void *arg, void **ret_result)
+{
+    return open_and_close(open_by_tcp);
 }
 
 static void stream_opening_survives_every_shortage_of_memory(void **state)
 {
-    room_run_starved(open_and_close);
+    room_run_starved(open_and_close_by_tcp);
 }
 
 static int open_and_close_by_path(void *arg, void **ret_result)
 {
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    AIO_AUTO(aio_stream_reader) reader = NULL;
-    AIO_AUTO(aio_stream_writer) writer = NULL;
-    char path[64];
-    int err;
+    int err = open_and_close(open_by_path);
 
-    (void)snprintf(path, sizeof(path), "/tmp/aioc-test-%ld", (long)getpid());
-    TRY(aio_start_unix_server(echo_lines, room, path, &server));
-    err = aio_open_unix_connection(path, &reader, &writer);
-    if (err == 0)
-        err = room_turn();
-    aio_stream_writer_close(writer);
-    if (err == 0)
-        err = room_turn();
-    aio_server_close(server);
-    CHECK(access(path, F_OK) < 0);
+    CHECK(access(path_of_ours(), F_OK) < 0);
     return err;
 }
 
 static void stream_opening_by_unix_sockets_survives_every_shortage_of_memory(void **state)
 {
     room_run_starved(open_and_close_by_path);
+}
+
+/* A file that a process which was killed has left, and nobody listens at. */
+static int leave_a_socket(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", path_of_ours());
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0);
+    close(fd);
+    return 0;
+}
+
+static int replace(void *arg, void **ret_result)
+{
+    aio_stream_reader *reader = NULL;
+    aio_stream_writer *writer = NULL;
+
+    TRY(leave_a_socket());
+    CHECK_CODE(aio_open_unix_connection(path_of_ours(), &reader, &writer), -ECONNREFUSED);
+    TRY(open_and_talk(open_by_path));
+    CHECK(access(path_of_ours(), F_OK) < 0);
+    return 0;
+}
+
+static void stream_server_replaces_a_socket_file_that_was_left(void **state)
+{
+    room_run(replace);
+}
+
+static int leave_alone(void *arg, void **ret_result)
+{
+    aio_server *server = NULL;
+    FILE *file = fopen(path_of_ours(), "w");
+    struct stat found;
+
+    CHECK(file != NULL && fputs("precious", file) >= 0 && fclose(file) == 0);
+    CHECK_CODE(aio_start_unix_server(echo_lines, NULL, path_of_ours(), &server), -EADDRINUSE);
+    CHECK(stat(path_of_ours(), &found) == 0 && S_ISREG(found.st_mode) && found.st_size == 8);
+    CHECK(unlink(path_of_ours()) == 0);
+    return 0;
+}
+
+static void stream_server_leaves_a_file_alone_that_is_no_socket(void **state)
+{
+    room_run(leave_alone);
 }
 
 static int refused(void *arg, void **ret_result)
@@ -183,134 +237,6 @@ static void stream_that_cannot_be_opened_leaves_nothing(void **state)
     room_run(refused);
 }
 
-/* --- the other side is Python ----------------------------------------------------------- */
-
-/* Start python3 on a script; its standard output is *ret_out. */
-static pid_t start_python(const char *script, const char *argument, int *ret_out)
-{
-    int fds[2];
-    pid_t child;
-
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return -1;
-    child = fork();
-    if (child == 0) {
-        (void)dup2(fds[1], 1);
-        (void)execlp("python3", "python3", "-c", script, argument, (char *)NULL);
-        _exit(127);
-    }
-    close(fds[1]);
-    *ret_out = fds[0];
-    return child;
-}
-
-static const char client_script[] =
-    "import asyncio, sys\n"
-    "async def main():\n"
-    "    r, w = await asyncio.open_connection('127.0.0.1', int(sys.argv[1]))\n"
-    "    data = bytes(range(1, 10)) * 100000\n"
-    "    async def send():\n"
-    "        w.write(data + b'\\n'); await w.drain(); w.write(b'end\\n'); w.write_eof()\n"
-    "    t = asyncio.ensure_future(send())\n"
-    "    got = await r.read(); await t\n"
-    "    w.close(); await w.wait_closed()\n"
-    "    assert got == data + b'\\nend\\n', len(got)\n"
-    "asyncio.run(main())\n";
-
-/* Everything back as it comes. */
-static int echo_bytes(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
-{
-    struct room *room = arg;
-    char data[8192];
-    size_t size;
-    int err;
-
-    while ((err = aio_stream_reader_read_into(reader, data, sizeof(data), &size)) == 0 &&
-           size > 0) {
-        err = aio_stream_writer_write(writer, data, size);
-        if (err == 0)
-            err = aio_stream_writer_drain(writer);
-        if (err < 0)
-            break;
-    }
-    aio_stream_writer_close(writer);
-    through++;
-    aio_event_set(room->news);
-    return err;
-}
-
-static bool one_is_through(const struct room *room)
-{
-    (void)room;
-    return through == 1;
-}
-
-static int serve_python(void *arg, void **ret_result)
-{
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    char port[16];
-    pid_t child;
-    int status;
-    int err;
-
-    through = 0;
-    TRY(aio_start_server(echo_bytes, room, "127.0.0.1", 0, &server));
-    (void)snprintf(port, sizeof(port), "%d", port_of(server));
-    child = start_python(client_script, port, &room->fds[0]);
-    CHECK(child > 0);
-    err = room_wait(room, one_is_through);
-    aio_server_close(server);
-    if (err == 0)
-        err = aio_server_wait_closed(server);
-    TRY(err);
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return 0;
-}
-
-static void stream_serves_asyncio(void **state)
-{
-    room_run(serve_python);
-}
-
-static const char server_script[] = "import asyncio\n"
-                                    "async def echo(r, w):\n"
-                                    "    while data := await r.read(1000):\n"
-                                    "        w.write(data); await w.drain()\n"
-                                    "    w.close()\n"
-                                    "    done.set()\n"
-                                    "async def main():\n"
-                                    "    global done\n"
-                                    "    done = asyncio.Event()\n"
-                                    "    s = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
-                                    "    print(s.sockets[0].getsockname()[1], flush=True)\n"
-                                    "    await done.wait()\n"
-                                    "asyncio.run(main())\n";
-
-static int ask_python(void *arg, void **ret_result)
-{
-    struct room *room = arg;
-    AIO_AUTO(aio_stream_reader) reader = NULL;
-    AIO_AUTO(aio_stream_writer) writer = NULL;
-    char port[16] = "";
-    pid_t child = start_python(server_script, "", &room->fds[0]);
-    int status;
-
-    CHECK(child > 0);
-    CHECK(read(room->fds[0], port, sizeof(port) - 1) > 0);
-    TRY(aio_open_connection("127.0.0.1", atoi(port), &reader, &writer));
-    TRY(talk(reader, writer));
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return 0;
-}
-
-static void stream_talks_to_a_server_of_asyncio(void **state)
-{
-    room_run(ask_python);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)
 
 int main(void)
@@ -320,9 +246,9 @@ int main(void)
         TEST(stream_is_opened_and_served_by_unix_sockets),
         TEST(stream_opening_survives_every_shortage_of_memory),
         TEST(stream_opening_by_unix_sockets_survives_every_shortage_of_memory),
+        TEST(stream_server_replaces_a_socket_file_that_was_left),
+        TEST(stream_server_leaves_a_file_alone_that_is_no_socket),
         TEST(stream_that_cannot_be_opened_leaves_nothing),
-        TEST(stream_serves_asyncio),
-        TEST(stream_talks_to_a_server_of_asyncio),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -10,11 +10,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int serve(struct room *room, aio_server **ret_server)
@@ -658,51 +655,6 @@ static void server_without_a_loop_or_task_is_refused(void **state)
     assert_int_equal(aio_server_enter(NULL), AIO_EVALUE);
 }
 
-/* --- short of descriptors -------------------------------------------------------------- */
-
-static int run_out(void *arg, void **ret_result)
-{
-    struct room *room = arg;
-    AIO_AUTO(aio_server) server = NULL;
-    struct rlimit limit;
-    double before;
-    int fd;
-
-    TRY(serve(room, &server));
-    room->fds[0] = dial(server);
-    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    fd = dup(room->fds[0]); /* the next that is free */
-    close(fd);
-    limit.rlim_cur = (rlim_t)fd;
-    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    before = aio_loop_time(room->loop);
-    while (room->reports == 0)
-        TRY(aio_sleep(0));
-    CHECK_TEXT(room->report, "socket.accept() out of system resource: OSError");
-    CHECK(room->count == 0);
-    limit.rlim_cur = (rlim_t)fd + 10;
-    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    TRY(room_wait(room, first_is_made));
-    CHECK(aio_loop_time(room->loop) - before >= 1.0);
-    CHECK(room->reports == 1);
-    aio_server_close(server);
-    return 0;
-}
-
-static void server_out_of_descriptors_reports_and_goes_on_a_second_later(void **state)
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0) { /* the limit is the process's */
-        room_run(run_out);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 /* --- unix ------------------------------------------------------------------------------ */
 
 static int serve_path(void *arg, void **ret_result)
@@ -937,7 +889,6 @@ int main(void)
         TEST(server_block_ends_with_the_server_closed),
         TEST(server_and_clients_end_with_the_loop),
         TEST(server_without_a_loop_or_task_is_refused),
-        TEST(server_out_of_descriptors_reports_and_goes_on_a_second_later),
         TEST(server_of_a_path_removes_its_file),
         TEST(server_of_a_path_survives_every_shortage_of_memory),
         TEST(server_leaves_a_file_that_is_not_its_own),

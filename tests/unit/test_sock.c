@@ -383,6 +383,76 @@ static void sock_sends_and_receives_datagrams(void **state)
     room_run(send_datagrams);
 }
 
+static void sock_datagrams_survive_every_shortage_of_memory(void **state)
+{
+    room_run_starved(send_datagrams);
+}
+
+enum { DATAGRAMS = 2000 }; /* more than a socket holds */
+
+/* Send them all from fds[1]; who receives does not wait for them if that fails. */
+static int send_many(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    size_t size;
+    int err = 0;
+
+    for (unsigned i = 0; err == 0 && i < DATAGRAMS; i++)
+        err = aio_loop_sock_sendto(NULL, room->fds[1], &i, sizeof(i), NULL, &size);
+    if (err < 0)
+        (void)aio_task_cancel(room->subject, NULL);
+    return err;
+}
+
+static int receive_many(struct room *room)
+{
+    struct sockaddr_storage sender;
+    unsigned number;
+    size_t size;
+
+    for (unsigned i = 0; i < DATAGRAMS; i++) {
+        aio_sockname from = {(struct sockaddr *)&sender, sizeof(sender)};
+
+        TRY(aio_loop_sock_recvfrom(NULL, room->fds[0], &number, sizeof(number), &from, &size));
+        CHECK(size == sizeof(number) && number == i);
+    }
+    return 0;
+}
+
+static int wait_for_datagrams(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_task) sender = NULL;
+    bool waits = false;
+    int err;
+
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, room->fds) == 0);
+    room->subject = aio_current_task(NULL);
+    sender = aio_create_task(send_many, room);
+    err = sender == NULL ? AIO_ENOMEM : room_turn();
+    if (err == 0) {
+        waits = !aio_future_done(sender);
+        err = receive_many(room);
+    }
+    if (err == 0) {
+        CHECK(waits);
+        return aio_await(sender, NULL);
+    }
+    if (sender != NULL && aio_task_cancel(sender, NULL))
+        (void)aio_await(sender, NULL);
+    return err;
+}
+
+static void sock_datagrams_wait_for_each_other(void **state)
+{
+    room_run(wait_for_datagrams);
+}
+
+static void sock_waiting_for_datagrams_survives_every_shortage_of_memory(void **state)
+{
+    room_run_starved(wait_for_datagrams);
+}
+
 /* --- checks ---------------------------------------------------------------------------- */
 
 static int check_mode(void *arg, void **ret_result)
@@ -455,6 +525,9 @@ int main(void)
         TEST(sock_connecting_survives_every_shortage_of_memory),
         TEST(sock_connect_names_the_address_that_refused),
         TEST(sock_sends_and_receives_datagrams),
+        TEST(sock_datagrams_survive_every_shortage_of_memory),
+        TEST(sock_datagrams_wait_for_each_other),
+        TEST(sock_waiting_for_datagrams_survives_every_shortage_of_memory),
         TEST(sock_in_blocking_mode_is_refused_in_debug_mode),
         TEST(sock_of_a_transport_cannot_be_waited_for),
         TEST(sock_calls_need_a_loop),

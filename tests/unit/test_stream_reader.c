@@ -5,163 +5,12 @@
  * What reads return and when they wake is pinned by tests/parity/streams.txt.
  */
 #include "base/memory.h"
+#include "support/reading.h"
 #include "support/wire.h"
 
 #include <aio/memory.h>
 #include <aio/stream.h>
 #include <string.h>
-
-enum { LIMIT = 8 };
-
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_stream_reader_new(NULL, LIMIT);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_stream_reader_unref(f->subject);
-    return fx_teardown(state);
-}
-
-static void feed(struct fixture *f, const char *text)
-{
-    assert_int_equal(aio_stream_reader_feed_data(f->subject, text, strlen(text)), 0);
-}
-
-/* --- what the tasks do ----------------------------------------------------------------- */
-
-static int note_bytes(struct fixture *f, const char *what, int code, aio_bytes *bytes)
-{
-    if (code < 0)
-        return fx_note_code(f, what, code);
-    fx_note(f, "%s %zu '%s'", what, bytes->size, bytes->data == NULL ? "" : bytes->data);
-    aio_bytes_free(bytes);
-    return 0;
-}
-
-static int read_some(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_bytes bytes;
-    int code = aio_stream_reader_read(f->subject, 100, &bytes);
-
-    return note_bytes(f, "read", code, &bytes);
-}
-
-static int read_all(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_bytes bytes;
-    int code = aio_stream_reader_read(f->subject, -1, &bytes);
-
-    return note_bytes(f, "read", code, &bytes);
-}
-
-static int readline(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_bytes bytes;
-    int code = aio_stream_reader_readline(f->subject, &bytes);
-
-    return note_bytes(f, "readline", code, &bytes);
-}
-
-static int readuntil(void *arg, void **ret_result)
-{
-    static const aio_buffer separators[] = {{"END", 3}, {";", 1}};
-    struct fixture *f = arg;
-    aio_bytes bytes;
-    int code = aio_stream_reader_readuntil_any(f->subject, separators, 2, &bytes);
-
-    return note_bytes(f, "readuntil", code, &bytes);
-}
-
-static int read_four_exactly(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_bytes bytes;
-    int code = aio_stream_reader_readexactly(f->subject, 4, &bytes);
-
-    return note_bytes(f, "readexactly", code, &bytes);
-}
-
-static int read_into_noting(struct fixture *f, size_t *ret_size)
-{
-    char data[4];
-    int code = aio_stream_reader_read_into(f->subject, data, 4, ret_size);
-
-    if (code < 0)
-        return fx_note_code(f, "read_into", code);
-    fx_note(f, "read_into %zu '%.*s'", *ret_size, (int)*ret_size, data);
-    return 0;
-}
-
-static int read_into(void *arg, void **ret_result)
-{
-    size_t size;
-
-    return read_into_noting(arg, &size);
-}
-
-static int read_into_to_the_end(void *arg, void **ret_result)
-{
-    size_t size;
-    int code;
-
-    do {
-        code = read_into_noting(arg, &size);
-    } while (code == 0 && size > 0);
-    return code;
-}
-
-static int read_ten_exactly_into(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    char data[11] = "";
-    int code = aio_stream_reader_readexactly_into(f->subject, data, 10);
-
-    if (code < 0)
-        return fx_note_code(f, "readexactly_into", code);
-    fx_note(f, "readexactly_into '%s'", data);
-    return 0;
-}
-
-static int peek_four(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    aio_buffer view;
-    int code = aio_stream_reader_peek(f->subject, 4, &view);
-
-    if (code < 0)
-        return fx_note_code(f, "peek", code);
-    fx_note(f, "peek '%.*s'", (int)view.size, view.size == 0 ? "" : (const char *)view.data);
-    return 0;
-}
-
-/* Every read there is, and the name it notes. */
-static const struct {
-    aio_coro_fn fn;
-    const char *name;
-} reads[] = {
-    {read_some, "read"},
-    {read_all, "read"},
-    {readline, "readline"},
-    {readuntil, "readuntil"},
-    {read_four_exactly, "readexactly"},
-    {read_into, "read_into"},
-    {read_ten_exactly_into, "readexactly_into"},
-    {peek_four, "peek"},
-};
 
 /* --- making ---------------------------------------------------------------------------- */
 
@@ -255,7 +104,7 @@ static void reader_that_was_drained_has_no_memory_but_itself(void **state)
     size_t before = live_allocations();
     aio_bytes bytes;
 
-    feed(f, "abc\ndef");
+    reading_feed(f, "abc\ndef");
     assert_int_equal(live_allocations(), before + 1);
     assert_int_equal(aio_stream_reader_readline(f->subject, &bytes), 0);
     aio_bytes_free(&bytes);
@@ -268,7 +117,7 @@ static void read_of_all_that_is_buffered_gets_the_buffer_itself(void **state)
     struct fixture *f = *state;
     aio_bytes bytes;
 
-    feed(f, "abc");
+    reading_feed(f, "abc");
     aio__fail_allocation(1);
     assert_int_equal(aio_stream_reader_read(f->subject, 100, &bytes), 0);
     assert_false(aio__fail_allocation_happened());
@@ -281,16 +130,41 @@ static void read_of_all_that_is_buffered_gets_the_buffer_itself(void **state)
     aio_bytes_free(NULL);
 }
 
+/* Who looks at bytes has them in memory that is passed on, and larger. */
+static void read_gets_the_buffer_itself_again_once_bytes_are_not_looked_at_any_more(void **state)
+{
+    struct fixture *f = *state;
+    aio_buffer view;
+    aio_bytes bytes;
+
+    reading_feed(f, "abc");
+    assert_int_equal(aio_stream_reader_peek(f->subject, 1, &view), 0);
+    assert_int_equal(aio_stream_reader_consume(f->subject, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        reading_feed(f, "def");
+        aio__fail_allocation(1);
+        if (i == 0) { /* it is copied */
+            assert_int_equal(aio_stream_reader_read(f->subject, 100, &bytes), AIO_ENOMEM);
+            assert_true(aio__fail_allocation_happened());
+        }
+        assert_int_equal(aio_stream_reader_read(f->subject, 100, &bytes), 0);
+        assert_false(i > 0 && aio__fail_allocation_happened());
+        aio__fail_allocation(0);
+        assert_string_equal(bytes.data, "def");
+        aio_bytes_free(&bytes);
+    }
+}
+
 static void read_into_gets_what_comes_while_it_waits_without_any_memory(void **state)
 {
     struct fixture *f = *state;
 
-    (void)fx_spawn(f, "A", read_into_to_the_end);
+    (void)fx_spawn(f, "A", reading_read_into_to_the_end);
     fx_settle(f);
     aio__fail_allocation(1);
     for (int i = 0; i < 10; i++) {
-        feed(f, "ab");
-        feed(f, "cd");
+        reading_feed(f, "ab");
+        reading_feed(f, "cd");
         fx_settle(f);
         fx_assert_trace(f, "A read_into 4 'abcd'");
     }
@@ -304,233 +178,18 @@ static void waiting_for_more_than_twice_the_limit_into_memory_buffers_nothing(vo
 
     aio_stream_reader_unref(f->subject);
     f->subject = aio_stream_reader_new(NULL, 1);
-    (void)fx_spawn(f, "A", read_ten_exactly_into);
+    (void)fx_spawn(f, "A", reading_read_ten_exactly_into);
     fx_settle(f);
     before = live_allocations();
     for (int i = 0; i < 3; i++) {
-        feed(f, "abc");
+        reading_feed(f, "abc");
         fx_settle(f);
         assert_int_equal(live_allocations(), before);
     }
-    feed(f, "defg");
+    reading_feed(f, "defg");
     fx_settle(f);
     fx_assert_trace(f, "A readexactly_into 'abcabcabcd'");
     assert_int_equal(aio_stream_reader_consume(f->subject, 3), 0);
-}
-
-/* --- reading into memory ---------------------------------------------------------------- */
-
-static void read_into_leaves_in_the_reader_what_does_not_fit(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)fx_spawn(f, "A", read_into_to_the_end);
-    fx_settle(f);
-    feed(f, "abcdef");
-    feed(f, "ghij");
-    fx_settle(f);
-    fx_assert_trace(f, "A read_into 4 'abcd', A read_into 4 'efgh', A read_into 2 'ij'");
-    feed(f, "kl");
-    aio_stream_reader_feed_eof(f->subject);
-    fx_settle(f);
-    fx_assert_trace(f, "A read_into 2 'kl', A read_into 0 ''");
-}
-
-/* As with asyncio's read(): who was woken has no claim to what woke it. */
-static void data_that_came_for_read_into_is_read_by_who_reads_before_it(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)fx_spawn(f, "A", read_into);
-    fx_settle(f);
-    (void)fx_spawn(f, "B", read_four_exactly); /* its turn is before that of A */
-    feed(f, "abcde");
-    fx_settle(f);
-    fx_assert_trace(f, "B readexactly 4 'abcd', A read_into 1 'e'");
-}
-
-static void read_into_whose_data_was_all_read_by_others_gives_none_without_an_end(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)fx_spawn(f, "A", read_into);
-    fx_settle(f);
-    (void)fx_spawn(f, "B", read_some);
-    (void)fx_spawn(f, "C", readline); /* begins to wait before A goes on, and is forgotten */
-    feed(f, "abc");
-    fx_settle(f);
-    fx_assert_trace(f, "B read 3 'abc', A read_into 0 ''");
-    assert_false(aio_stream_reader_at_eof(f->subject));
-    feed(f, "\n");
-    fx_settle(f);
-    fx_assert_trace(f, "");
-    assert_int_equal(aio_stream_reader_consume(f->subject, 1), 0);
-    fx_end_tasks(f);
-    fx_assert_trace(f, "C readline ! CancelledError");
-}
-
-/* The same with memory of its own: what comes must not wait there for one who is not woken. */
-static void memory_of_a_reader_that_was_forgotten_gets_nothing_any_more(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)fx_spawn(f, "A", read_into);
-    fx_settle(f);
-    (void)fx_spawn(f, "B", read_some);
-    (void)fx_spawn(f, "C", read_ten_exactly_into);
-    feed(f, "abc");
-    fx_settle(f);
-    fx_assert_trace(f, "B read 3 'abc', A read_into 0 ''");
-    feed(f, "def");
-    (void)fx_spawn(f, "D", read_into);
-    fx_settle(f);
-    fx_assert_trace(f, "D read_into 3 'def'");
-    fx_end_tasks(f);
-    fx_assert_trace(f, "C readexactly_into ! CancelledError");
-}
-
-static void readexactly_into_goes_on_behind_what_another_has_read(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)fx_spawn(f, "A", read_ten_exactly_into);
-    fx_settle(f);
-    feed(f, "123");
-    fx_settle(f);
-    (void)fx_spawn(f, "B", read_four_exactly); /* while A waits with three: refused */
-    fx_settle(f);
-    fx_assert_trace(f, "B readexactly ! RuntimeError");
-    (void)fx_spawn(f, "C", read_some); /* but three are there to be read */
-    fx_settle(f);
-    fx_assert_trace(f, "C read 3 '123'");
-    feed(f, "4567");
-    fx_settle(f);
-    feed(f, "89abcdef");
-    fx_settle(f);
-    fx_assert_trace(f, "A readexactly_into '456789abcd'");
-    assert_int_equal(aio_stream_reader_consume(f->subject, 2), 0);
-}
-
-static void readexactly_into_begins_with_what_is_buffered(void **state)
-{
-    struct fixture *f = *state;
-
-    feed(f, "0123456789ab");
-    (void)fx_spawn(f, "A", read_ten_exactly_into);
-    fx_settle(f);
-    fx_assert_trace(f, "A readexactly_into '0123456789'");
-    (void)fx_spawn(f, "B", read_ten_exactly_into);
-    fx_settle(f);
-    feed(f, "cdefghij");
-    fx_settle(f);
-    fx_assert_trace(f, "B readexactly_into 'abcdefghij'");
-    assert_true(aio_stream_reader_consume(f->subject, 0) == 0);
-}
-
-static void readexactly_into_of_nothing_waits_for_nothing(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(aio_stream_reader_readexactly_into(f->subject, NULL, 0), 0);
-    aio_stream_reader_set_exception(f->subject, NULL);
-    assert_int_equal(aio_stream_reader_readexactly_into(f->subject, NULL, 0), AIO_ENOMEM);
-}
-
-static int read_ten_and_look_at_the_error(void *arg, void **ret_result)
-{
-    struct fixture *f = arg;
-    AIO_AUTO(aio_exception) error = NULL;
-    aio_buffer partial;
-    char data[10];
-    int code = aio_stream_reader_readexactly_into(f->subject, data, sizeof(data));
-
-    error = aio_error_catch(code);
-    partial = aio_exception_partial(error);
-    fx_note(f, "'%.*s' of %td", (int)partial.size, (const char *)partial.data,
-            aio_exception_expected(error));
-    return 0;
-}
-
-static void readexactly_into_at_the_end_gives_what_there_was_with_the_error(void **state)
-{
-    struct fixture *f = *state;
-
-    feed(f, "ab");
-    (void)fx_spawn(f, "A", read_ten_and_look_at_the_error);
-    fx_settle(f);
-    feed(f, "cd");
-    aio_stream_reader_feed_eof(f->subject);
-    fx_settle(f);
-    fx_assert_trace(f, "A 'abcd' of 10");
-    assert_true(aio_stream_reader_at_eof(f->subject));
-}
-
-/* --- cancelling ------------------------------------------------------------------------ */
-
-/* asyncio: cancelling a read leaves the buffer as it is. */
-static void read_into_that_is_cancelled_with_data_in_its_memory_puts_it_back(void **state)
-{
-    struct fixture *f = *state;
-    aio_task *a = fx_spawn(f, "A", read_into);
-
-    fx_settle(f);
-    feed(f, "abcdef");
-    (void)aio_task_cancel(a, NULL);
-    (void)fx_spawn(f, "B", read_some);
-    fx_settle(f);
-    fx_assert_trace(f, "A read_into ! CancelledError, B read 6 'abcdef'");
-}
-
-static void readexactly_into_that_is_cancelled_puts_back_what_it_had(void **state)
-{
-    struct fixture *f = *state;
-    aio_task *a;
-
-    feed(f, "ab");
-    a = fx_spawn(f, "A", read_ten_exactly_into);
-    fx_settle(f);
-    feed(f, "cd");
-    fx_settle(f);
-    (void)aio_task_cancel(a, NULL);
-    fx_settle(f);
-    fx_assert_trace(f, "A readexactly_into ! CancelledError");
-    (void)fx_spawn(f, "B", read_four_exactly);
-    fx_settle(f);
-    fx_assert_trace(f, "B readexactly 4 'abcd'");
-}
-
-static void data_that_cannot_be_put_back_is_not_lost_in_silence(void **state)
-{
-    struct fixture *f = *state;
-    aio_task *a = fx_spawn(f, "A", read_into);
-
-    fx_settle(f);
-    feed(f, "abc");
-    (void)aio_task_cancel(a, NULL);
-    aio__fail_allocation(1);
-    fx_settle(f);
-    assert_true(aio__fail_allocation_happened());
-    fx_assert_trace(f, "A read_into ! CancelledError");
-    assert_int_equal(aio_exception_code(aio_stream_reader_exception(f->subject)), AIO_ENOMEM);
-    (void)fx_spawn(f, "B", read_some);
-    fx_settle(f);
-    fx_assert_trace(f, "B read ! MemoryError");
-}
-
-static void who_cannot_get_data_out_of_the_memory_of_another_reads_nothing(void **state)
-{
-    struct fixture *f = *state;
-    aio_bytes bytes;
-
-    (void)fx_spawn(f, "A", read_into);
-    fx_settle(f);
-    feed(f, "abc");
-    aio__fail_allocation(1);
-    assert_int_equal(aio_stream_reader_read(f->subject, 3, &bytes), AIO_ENOMEM);
-    aio__fail_allocation(1);
-    assert_int_equal(aio_stream_reader_consume(f->subject, 3), AIO_ENOMEM);
-    fx_settle(f);
-    fx_assert_trace(f, "A read_into 3 'abc'");
 }
 
 /* --- looking --------------------------------------------------------------------------- */
@@ -540,12 +199,12 @@ static void peek_shows_all_that_is_buffered_and_takes_nothing(void **state)
     struct fixture *f = *state;
     aio_buffer view;
 
-    (void)fx_spawn(f, "A", peek_four);
+    (void)fx_spawn(f, "A", reading_peek_four);
     fx_settle(f);
-    feed(f, "abc");
+    reading_feed(f, "abc");
     fx_settle(f);
     fx_assert_trace(f, "");
-    feed(f, "def");
+    reading_feed(f, "def");
     fx_settle(f);
     fx_assert_trace(f, "A peek 'abcdef'");
     assert_int_equal(aio_stream_reader_consume(f->subject, 2), 0);
@@ -560,9 +219,9 @@ static void peek_at_the_end_shows_what_there_is_or_nothing(void **state)
     struct fixture *f = *state;
     aio_buffer view;
 
-    (void)fx_spawn(f, "A", peek_four);
+    (void)fx_spawn(f, "A", reading_peek_four);
     fx_settle(f);
-    feed(f, "ab");
+    reading_feed(f, "ab");
     aio_stream_reader_feed_eof(f->subject);
     fx_settle(f);
     fx_assert_trace(f, "A peek 'ab'");
@@ -579,9 +238,9 @@ static void peek_and_consume_refuse_sizes_out_of_bounds(void **state)
 
     aio_stream_reader_set_exception(f->subject, NULL);
     assert_int_equal(aio_stream_reader_peek(f->subject, 0, &view), AIO_EVALUE);
-    assert_int_equal(aio_stream_reader_peek(f->subject, 2 * LIMIT + 1, &view), AIO_EVALUE);
-    assert_int_equal(aio_stream_reader_peek(f->subject, 2 * LIMIT, &view), AIO_ENOMEM);
-    feed(f, "abc");
+    assert_int_equal(aio_stream_reader_peek(f->subject, 2 * READING_LIMIT + 1, &view), AIO_EVALUE);
+    assert_int_equal(aio_stream_reader_peek(f->subject, 2 * READING_LIMIT, &view), AIO_ENOMEM);
+    reading_feed(f, "abc");
     assert_int_equal(aio_stream_reader_consume(f->subject, 4), AIO_EVALUE);
     assert_int_equal(aio_stream_reader_consume(f->subject, 3), 0);
 }
@@ -593,7 +252,7 @@ static void consume_lets_the_transport_go_on(void **state)
 
     wire_init(&wire, f, NULL);
     assert_int_equal(aio_stream_reader_set_transport(f->subject, &wire.base), 0);
-    feed(f, "0123456789abcdefgh");
+    reading_feed(f, "0123456789abcdefgh");
     fx_assert_trace(f, "- pause_reading");
     assert_int_equal(aio_stream_reader_consume(f->subject, 9), 0);
     fx_assert_trace(f, "");
@@ -646,12 +305,12 @@ static void data_in_the_memory_of_who_waits_counts_as_buffered(void **state)
 
     wire_init(&wire, f, NULL);
     assert_int_equal(aio_stream_reader_set_transport(f->subject, &wire.base), 0);
-    (void)fx_spawn(f, "A", read_into);
+    (void)fx_spawn(f, "A", reading_read_into);
     fx_settle(f);
-    feed(f, "0123456789abcdef");
+    reading_feed(f, "0123456789abcdef");
     assert_false(aio_stream_reader_at_eof(f->subject));
     fx_assert_trace(f, "");
-    feed(f, "g");
+    reading_feed(f, "g");
     fx_assert_trace(f, "- pause_reading");
     fx_settle(f);
     fx_assert_trace(f, "A read_into 4 '0123'");
@@ -673,13 +332,13 @@ static void reader_passes_on_what_the_transport_fails_with(void **state)
     assert_int_equal(aio_stream_reader_set_transport(f->subject, &wire.base), 0);
     assert_int_equal(aio_stream_reader_feed_data(f->subject, "0123456789abcdefgh", 18), -EIO);
     wire.pause_code = 0;
-    feed(f, "i");
+    reading_feed(f, "i");
     fx_assert_trace(f, "- pause_reading, - pause_reading");
     assert_int_equal(aio_stream_reader_read(f->subject, 18, &bytes), -EBADF);
     fx_assert_trace(f, "- resume_reading");
-    feed(f, "0123456789abcdef");
+    reading_feed(f, "0123456789abcdef");
     fx_assert_trace(f, "- pause_reading");
-    (void)fx_spawn(f, "A", readline); /* is too long, and dropped */
+    (void)fx_spawn(f, "A", reading_readline); /* is too long, and dropped */
     fx_settle(f);
     fx_assert_trace(f, "A resume_reading, A readline ! OSError");
     aio_stream_reader_unref(f->subject);
@@ -695,12 +354,12 @@ static void wait_that_the_transport_refuses_leaves_no_trace_in_the_reader(void *
     wire_init(&wire, f, NULL);
     wire.resume_code = -EBADF;
     assert_int_equal(aio_stream_reader_set_transport(f->subject, &wire.base), 0);
-    feed(f, "0123456789abcdefgh");
+    reading_feed(f, "0123456789abcdefgh");
     assert_int_equal(aio_stream_reader_readexactly_into(f->subject, data, sizeof(data)), -EBADF);
     assert_int_equal(aio_stream_reader_consume(f->subject, 18), 0);
     fx_assert_trace(f, "- pause_reading, - resume_reading");
-    feed(f, "abc");
-    (void)fx_spawn(f, "A", read_into);
+    reading_feed(f, "abc");
+    (void)fx_spawn(f, "A", reading_read_into);
     fx_settle(f);
     fx_assert_trace(f, "A read_into 3 'abc'");
     aio_stream_reader_unref(f->subject);
@@ -715,8 +374,8 @@ static void transport_that_cannot_be_paused_is_asked_once_and_let_go(void **stat
     wire_init(&wire, f, NULL);
     wire.pause_code = AIO_ENOTIMPLEMENTED;
     assert_int_equal(aio_stream_reader_set_transport(f->subject, &wire.base), 0);
-    feed(f, "0123456789abcdefgh");
-    feed(f, "0123456789abcdefgh");
+    reading_feed(f, "0123456789abcdefgh");
+    reading_feed(f, "0123456789abcdefgh");
     fx_assert_trace(f, "- pause_reading");
     assert_int_equal(wire.refs, 0);
     assert_int_equal(aio_stream_reader_consume(f->subject, 36), 0);
@@ -729,17 +388,17 @@ static void every_read_beside_one_that_waits_is_refused(void **state)
 {
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < COUNT_OF(reads); i++) {
+    for (size_t i = 0; i < READING_COUNT; i++) {
         char expected[100];
 
-        (void)fx_spawn(f, "A", reads[i].fn);
+        (void)fx_spawn(f, "A", reading_all[i].fn);
         fx_settle(f);
-        (void)fx_spawn(f, "B", reads[i].fn);
+        (void)fx_spawn(f, "B", reading_all[i].fn);
         fx_settle(f);
-        (void)snprintf(expected, sizeof(expected), "B %s ! RuntimeError", reads[i].name);
+        (void)snprintf(expected, sizeof(expected), "B %s ! RuntimeError", reading_all[i].name);
         fx_assert_trace(f, expected);
         fx_end_tasks(f);
-        (void)snprintf(expected, sizeof(expected), "A %s ! CancelledError", reads[i].name);
+        (void)snprintf(expected, sizeof(expected), "A %s ! CancelledError", reading_all[i].name);
         fx_assert_trace(f, expected);
     }
 }
@@ -749,15 +408,15 @@ static void every_read_raises_the_error_of_the_reader_whatever_is_buffered(void 
     struct fixture *f = *state;
     AIO_AUTO(aio_exception) error = aio_exception_new(-EPIPE, "gone");
 
-    feed(f, "0123456789;\n");
+    reading_feed(f, "0123456789;\n");
     aio_stream_reader_set_exception(f->subject, error);
     assert_ptr_equal(aio_stream_reader_exception(f->subject), error);
-    for (size_t i = 0; i < COUNT_OF(reads); i++) {
+    for (size_t i = 0; i < READING_COUNT; i++) {
         char expected[100];
 
-        (void)fx_spawn(f, "A", reads[i].fn);
+        (void)fx_spawn(f, "A", reading_all[i].fn);
         fx_settle(f);
-        (void)snprintf(expected, sizeof(expected), "A %s ! BrokenPipeError", reads[i].name);
+        (void)snprintf(expected, sizeof(expected), "A %s ! BrokenPipeError", reading_all[i].name);
         fx_assert_trace(f, expected);
     }
     assert_int_equal(aio_stream_reader_consume(f->subject, 12), 0);
@@ -777,7 +436,7 @@ static void every_read_outside_a_task_gives_what_is_there_or_says_so(void **stat
     assert_int_equal(aio_stream_reader_readexactly(f->subject, 4, &bytes), AIO_ENOTASK);
     assert_int_equal(aio_stream_reader_peek(f->subject, 1, &view), AIO_ENOTASK);
     assert_int_equal(aio_stream_reader_read_into(f->subject, data, 4, &size), AIO_ENOTASK);
-    feed(f, "ab");
+    reading_feed(f, "ab");
     assert_int_equal(aio_stream_reader_readexactly_into(f->subject, data, 4), AIO_ENOTASK);
     assert_int_equal(aio_stream_reader_read_into(f->subject, data, 4, &size), 0);
     assert_int_equal(size, 2);
@@ -837,13 +496,13 @@ static void reader_lives_for_as_long_as_somebody_waits_for_it(void **state)
 {
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < COUNT_OF(reads); i++) {
+    for (size_t i = 0; i < READING_COUNT; i++) {
         aio_stream_reader *reader = f->subject;
 
-        (void)fx_spawn(f, "A", reads[i].fn);
+        (void)fx_spawn(f, "A", reading_all[i].fn);
         fx_settle(f);
         aio_stream_reader_feed_eof(reader);
-        f->subject = aio_stream_reader_new(NULL, LIMIT);
+        f->subject = aio_stream_reader_new(NULL, READING_LIMIT);
         aio_stream_reader_unref(reader);
         fx_settle(f);
         f->used = 0; /* what each gives at the end is another test's */
@@ -852,17 +511,17 @@ static void reader_lives_for_as_long_as_somebody_waits_for_it(void **state)
 
 static void tasks_that_wait_when_the_loop_is_closed_let_go_of_the_reader(void **state)
 {
-    for (size_t i = 0; i < COUNT_OF(reads); i++) {
+    for (size_t i = 0; i < READING_COUNT; i++) {
         struct fixture g;
         char expected[100];
 
         assert_true(fx_open(&g));
-        g.subject = aio_stream_reader_new(NULL, LIMIT);
-        (void)fx_spawn(&g, "A", reads[i].fn);
+        g.subject = aio_stream_reader_new(NULL, READING_LIMIT);
+        (void)fx_spawn(&g, "A", reading_all[i].fn);
         fx_settle(&g);
         assert_int_equal(aio_stream_reader_feed_data(g.subject, "ab", 2), 0);
         assert_int_equal(aio_loop_close(g.loop), 0);
-        (void)snprintf(expected, sizeof(expected), "A %s ! GeneratorExit", reads[i].name);
+        (void)snprintf(expected, sizeof(expected), "A %s ! GeneratorExit", reading_all[i].name);
         fx_assert_trace(&g, expected);
         fx_assert_reports(&g, "Task was destroyed but it is pending!");
         assert_int_equal(aio_stream_reader_consume(g.subject, 2), 0); /* which are still there */
@@ -887,7 +546,7 @@ static void task_that_goes_on_reading_while_the_loop_is_closed_is_left_behind(vo
     struct fixture g;
 
     assert_true(fx_open(&g));
-    g.subject = aio_stream_reader_new(NULL, LIMIT);
+    g.subject = aio_stream_reader_new(NULL, READING_LIMIT);
     (void)fx_spawn(&g, "A", try_again_and_again);
     fx_settle(&g);
     assert_int_equal(aio_loop_close(g.loop), 0);
@@ -907,7 +566,7 @@ static void read_that_lacks_memory_takes_nothing(void **state)
     struct fixture *f = *state;
     aio_bytes bytes = {.data = NULL};
 
-    feed(f, "ab\ncd;ef");
+    reading_feed(f, "ab\ncd;ef");
     aio__fail_allocation(1);
     assert_int_equal(aio_stream_reader_read(f->subject, 4, &bytes), AIO_ENOMEM);
     aio__fail_allocation(1);
@@ -941,12 +600,12 @@ static void run_short_of_memory(void *arg)
 
     if (!fx_open(&f))
         return;
-    for (size_t i = 0; i < COUNT_OF(reads); i++) {
-        f.subject = aio_stream_reader_new(NULL, LIMIT);
-        (void)fx_spawn(&f, "A", reads[i].fn);
+    for (size_t i = 0; i < READING_COUNT; i++) {
+        f.subject = aio_stream_reader_new(NULL, READING_LIMIT);
+        (void)fx_spawn(&f, "A", reading_all[i].fn);
         fx_settle(&f);
         (void)aio_stream_reader_feed_data(f.subject, "012", 3);
-        (void)fx_spawn(&f, "B", reads[i].fn);
+        (void)fx_spawn(&f, "B", reading_all[i].fn);
         fx_step(&f);
         (void)aio_stream_reader_feed_data(f.subject, "3456789;\n", 9);
         fx_settle(&f);
@@ -987,9 +646,9 @@ static void lines_are_an_iterator_whose_end_is_stop(void **state)
     struct fixture *f = *state;
 
     (void)fx_spawn(f, "A", iterate);
-    feed(f, "ab\nc");
+    reading_feed(f, "ab\nc");
     fx_settle(f);
-    feed(f, "d\nlast");
+    reading_feed(f, "d\nlast");
     aio_stream_reader_feed_eof(f->subject);
     fx_settle(f);
     fx_assert_trace(f, "A 3 'ab', A 3 'cd', A 4 'last', A over ! StopIteration");
@@ -999,7 +658,7 @@ static void iterator_goes_on_after_a_line_over_the_limit(void **state)
 {
     struct fixture *f = *state;
 
-    feed(f, "far too long\nok\n");
+    reading_feed(f, "far too long\nok\n");
     (void)fx_spawn(f, "A", iterate);
     fx_settle(f);
     fx_assert_trace(f, "A over ! ValueError");
@@ -1017,7 +676,7 @@ static void line_taken_from_the_iterator_is_the_callers(void **state)
     char *kept;
 
     assert_null(aio_stream_reader_iterator(NULL));
-    feed(f, "a\nb\n");
+    reading_feed(f, "a\nb\n");
     assert_int_equal(aio_anext(lines, &item), 0);
     kept = ((aio_bytes *)item)->data;
     ((aio_bytes *)item)->data = NULL;
@@ -1028,53 +687,41 @@ static void line_taken_from_the_iterator_is_the_callers(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-    static const struct CMUnitTest tests[] = {
-        TEST(reader_is_made_for_the_loop_named_or_the_current_one),
-        TEST(reader_refuses_a_limit_that_is_none_or_less),
-        TEST(reader_of_a_closed_loop_is_not_made),
-        TEST(reader_may_be_dropped_after_its_loop),
-        TEST(reader_that_could_not_be_made_gives_the_code_of_the_failure),
-        TEST(reader_that_was_drained_has_no_memory_but_itself),
-        TEST(read_of_all_that_is_buffered_gets_the_buffer_itself),
-        TEST(read_into_gets_what_comes_while_it_waits_without_any_memory),
-        TEST(waiting_for_more_than_twice_the_limit_into_memory_buffers_nothing),
-        TEST(read_into_leaves_in_the_reader_what_does_not_fit),
-        TEST(data_that_came_for_read_into_is_read_by_who_reads_before_it),
-        TEST(read_into_whose_data_was_all_read_by_others_gives_none_without_an_end),
-        TEST(memory_of_a_reader_that_was_forgotten_gets_nothing_any_more),
-        TEST(readexactly_into_goes_on_behind_what_another_has_read),
-        TEST(readexactly_into_begins_with_what_is_buffered),
-        TEST(readexactly_into_of_nothing_waits_for_nothing),
-        TEST(readexactly_into_at_the_end_gives_what_there_was_with_the_error),
-        TEST(read_into_that_is_cancelled_with_data_in_its_memory_puts_it_back),
-        TEST(readexactly_into_that_is_cancelled_puts_back_what_it_had),
-        TEST(data_that_cannot_be_put_back_is_not_lost_in_silence),
-        TEST(who_cannot_get_data_out_of_the_memory_of_another_reads_nothing),
-        TEST(peek_shows_all_that_is_buffered_and_takes_nothing),
-        TEST(peek_at_the_end_shows_what_there_is_or_nothing),
-        TEST(peek_and_consume_refuse_sizes_out_of_bounds),
-        TEST(consume_lets_the_transport_go_on),
-        TEST(reader_takes_one_transport_and_no_other),
-        TEST(reader_of_the_usual_limit_pauses_beyond_128_kib),
-        TEST(data_in_the_memory_of_who_waits_counts_as_buffered),
-        TEST(reader_passes_on_what_the_transport_fails_with),
-        TEST(wait_that_the_transport_refuses_leaves_no_trace_in_the_reader),
-        TEST(transport_that_cannot_be_paused_is_asked_once_and_let_go),
-        TEST(every_read_beside_one_that_waits_is_refused),
-        TEST(every_read_raises_the_error_of_the_reader_whatever_is_buffered),
-        TEST(every_read_outside_a_task_gives_what_is_there_or_says_so),
-        TEST(bad_arguments_are_found_before_the_error_of_the_reader),
-        TEST(reader_cannot_be_fed_behind_its_end),
-        TEST(errors_of_other_kinds_have_nothing_to_tell),
-        TEST(reader_lives_for_as_long_as_somebody_waits_for_it),
-        TEST(tasks_that_wait_when_the_loop_is_closed_let_go_of_the_reader),
-        TEST(task_that_goes_on_reading_while_the_loop_is_closed_is_left_behind),
-        TEST(read_that_lacks_memory_takes_nothing),
-        TEST(reader_survives_every_shortage_of_memory),
-        TEST(lines_are_an_iterator_whose_end_is_stop),
-        TEST(iterator_goes_on_after_a_line_over_the_limit),
-        TEST(line_taken_from_the_iterator_is_the_callers),
+    const struct CMUnitTest tests[] = {
+        READING_TEST(reader_is_made_for_the_loop_named_or_the_current_one),
+        READING_TEST(reader_refuses_a_limit_that_is_none_or_less),
+        READING_TEST(reader_of_a_closed_loop_is_not_made),
+        READING_TEST(reader_may_be_dropped_after_its_loop),
+        READING_TEST(reader_that_could_not_be_made_gives_the_code_of_the_failure),
+        READING_TEST(reader_that_was_drained_has_no_memory_but_itself),
+        READING_TEST(read_of_all_that_is_buffered_gets_the_buffer_itself),
+        READING_TEST(read_gets_the_buffer_itself_again_once_bytes_are_not_looked_at_any_more),
+        READING_TEST(read_into_gets_what_comes_while_it_waits_without_any_memory),
+        READING_TEST(waiting_for_more_than_twice_the_limit_into_memory_buffers_nothing),
+        READING_TEST(peek_shows_all_that_is_buffered_and_takes_nothing),
+        READING_TEST(peek_at_the_end_shows_what_there_is_or_nothing),
+        READING_TEST(peek_and_consume_refuse_sizes_out_of_bounds),
+        READING_TEST(consume_lets_the_transport_go_on),
+        READING_TEST(reader_takes_one_transport_and_no_other),
+        READING_TEST(reader_of_the_usual_limit_pauses_beyond_128_kib),
+        READING_TEST(data_in_the_memory_of_who_waits_counts_as_buffered),
+        READING_TEST(reader_passes_on_what_the_transport_fails_with),
+        READING_TEST(wait_that_the_transport_refuses_leaves_no_trace_in_the_reader),
+        READING_TEST(transport_that_cannot_be_paused_is_asked_once_and_let_go),
+        READING_TEST(every_read_beside_one_that_waits_is_refused),
+        READING_TEST(every_read_raises_the_error_of_the_reader_whatever_is_buffered),
+        READING_TEST(every_read_outside_a_task_gives_what_is_there_or_says_so),
+        READING_TEST(bad_arguments_are_found_before_the_error_of_the_reader),
+        READING_TEST(reader_cannot_be_fed_behind_its_end),
+        READING_TEST(errors_of_other_kinds_have_nothing_to_tell),
+        READING_TEST(reader_lives_for_as_long_as_somebody_waits_for_it),
+        READING_TEST(tasks_that_wait_when_the_loop_is_closed_let_go_of_the_reader),
+        READING_TEST(task_that_goes_on_reading_while_the_loop_is_closed_is_left_behind),
+        READING_TEST(read_that_lacks_memory_takes_nothing),
+        READING_TEST(reader_survives_every_shortage_of_memory),
+        READING_TEST(lines_are_an_iterator_whose_end_is_stop),
+        READING_TEST(iterator_goes_on_after_a_line_over_the_limit),
+        READING_TEST(line_taken_from_the_iterator_is_the_callers),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -1,290 +1,247 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_subprocess_start.c - what the options of a process say, as its child sees it
+ * test_subprocess_start.c - child processes: what they are started with
  */
-#include "support/allocation.h"
-#include "support/room.h"
+#include "support/children.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Run a program whose output is piped, and compare what it writes. */
-static int writes(const char *const argv[], const aio_subprocess_options *options,
-                  const char *expected)
+/* Run a command line and assert what it writes, and how it ends. */
+static void assert_writes(const char *command, const aio_subprocess_options *options,
+                          const char *expected, int expected_code)
 {
-    AIO_AUTO(aio_process) process = NULL;
+    aio_process *process = start_command(command, options);
     aio_process_output output;
-    bool same;
+    int code;
 
-    TRY(aio_create_subprocess_exec(argv, options, &process));
-    TRY(aio_process_communicate(process, NULL, 0, &output));
-    same = output.out != NULL && strcmp(output.out, expected) == 0;
-    if (!same)
-        print_error("\"%s\" instead of \"%s\"\n", output.out, expected);
+    expect_int_equal(aio_process_communicate(process, NULL, 0, &output), 0);
+    expect_string_equal(output.out, expected);
+    expect_int_equal(output.out_size, strlen(expected));
+    expect_true(aio_process_returncode(process, &code));
+    expect_int_equal(code, expected_code);
     aio_process_output_clear(&output);
-    CHECK(same);
+    aio_process_unref(process);
+}
+
+/* --- how it is started -------------------------------------------------------------------- */
+
+static void assert_not_started(const char *program, const aio_subprocess_options *options,
+                               int expected, const char *message)
+{
+    const char *const argv[] = {program, NULL};
+    aio_process *process = NULL;
+    int err = aio_create_subprocess_exec(argv, options, &process);
+
+    expect_int_equal(err, expected);
+    expect_null(process);
+    expect_string_equal(aio_error_text(err), message);
+}
+
+static int in_start_tells_what_is_missing(void *arg, void **ret_result)
+{
+    aio_subprocess_options options =
+        with_pipes(AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE);
+
+    assert_not_started("no-such-program", &options, -ENOENT,
+                       "No such file or directory: 'no-such-program'");
+    assert_not_started("/no/such/program", &options, -ENOENT,
+                       "No such file or directory: '/no/such/program'");
+    assert_not_started("/etc/passwd", &options, -EACCES, "Permission denied: '/etc/passwd'");
+    options.cwd = "/no/such/folder";
+    assert_not_started("cat", &options, -ENOENT, "No such file or directory: '/no/such/folder'");
     return 0;
 }
+IN_TASK(start_tells_what_is_missing);
 
-static aio_subprocess_options piped(void)
+static int in_start_refuses_wrong_calls(void *arg, void **ret_result)
 {
-    aio_subprocess_options options = AIO_SUBPROCESS_OPTIONS_INIT;
+    static const char *const nothing[] = {NULL};
+    aio_subprocess_options options = with_pipes(0, AIO_SUBPROCESS_STDOUT, 0);
+    aio_process *process = NULL;
 
-    options.std_out = AIO_SUBPROCESS_PIPE;
-    return options;
-}
-
-/* --- the program ----------------------------------------------------------------------- */
-
-static int arguments(void *arg, void **ret_result)
-{
-    const char *const argv[] = {"sh",  "-c", "for a; do echo \"<$a>\"; done", "sh", "two words", "",
-                                "$x*", NULL};
-    aio_subprocess_options options = piped();
-
-    return writes(argv, &options, "<two words>\n<>\n<$x*>\n");
-}
-
-static void arguments_come_as_they_are(void **state)
-{
-    room_run(arguments);
-}
-
-static int executable(void *arg, void **ret_result)
-{
-    const char *const argv[] = {"a name", "-c", "echo \"$0\"", NULL};
-    aio_subprocess_options options = piped();
-    AIO_AUTO(aio_process) process = NULL;
-
-    CHECK_CODE(aio_create_subprocess_exec(argv, &options, &process), -ENOENT);
-    options.executable = "/bin/sh";
-    TRY(writes(argv, &options, "a name\n"));
-    options.executable = "sh"; /* looked up likewise */
-    TRY(writes(argv, &options, "a name\n"));
-    options.executable = "/no/such/shell";
-    CHECK_CODE(aio_create_subprocess_shell("exit", &options, &process), -ENOENT);
-    CHECK(process == NULL);
+    expect_int_equal(aio_create_subprocess_exec(NULL, NULL, &process), AIO_EVALUE);
+    expect_int_equal(aio_create_subprocess_exec(nothing, NULL, &process), AIO_EVALUE);
+    expect_int_equal(aio_create_subprocess_shell(NULL, NULL, &process), AIO_EVALUE);
+    expect_int_equal(aio_create_subprocess_shell("exit", NULL, NULL), AIO_EVALUE);
+    expect_int_equal(aio_create_subprocess_shell("exit", &options, &process), AIO_EVALUE);
+    options.std_out = -99;
+    expect_int_equal(aio_create_subprocess_shell("exit", &options, &process), AIO_EVALUE);
+    options = (aio_subprocess_options){0};
+    expect_int_equal(aio_create_subprocess_shell("exit", &options, &process), AIO_EVALUE);
+    expect_null(process);
+    expect_int_equal(aio_process_wait(NULL, NULL), AIO_EVALUE);
+    expect_int_equal(aio_process_communicate(NULL, NULL, 0, NULL), AIO_EVALUE);
+    expect_int_equal(aio_process_kill(NULL), AIO_EVALUE);
+    expect_int_equal(aio_process_pid(NULL), -1);
     return 0;
 }
+IN_TASK(start_refuses_wrong_calls);
 
-static void executable_is_run_instead_of_the_first_argument(void **state)
+static void start_needs_a_task(void **state)
 {
-    room_run(executable);
+    aio_process *process = NULL;
+
+    assert_int_equal(aio_create_subprocess_shell("exit", NULL, &process), AIO_ENOLOOP);
+    assert_null(process);
 }
 
-/* A folder of its own with a script in it. */
-static int make_script(char *folder, char *path, size_t size)
+static int in_start_cancelled_leaves_no_child(void *arg, void **ret_result)
 {
-    int fd;
+    aio_subprocess_options options = with_pipes(AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_PIPE, 0);
+    aio_process *process = NULL;
 
-    CHECK(mkdtemp(folder) != NULL);
-    (void)snprintf(path, size, "%s/aioc-test-program", folder);
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
-    CHECK(fd >= 0);
-    CHECK(write(fd, "#!/bin/sh\necho found\n", 21) == 21);
-    close(fd);
+    expect_true(aio_task_cancel(aio_current_task(NULL), NULL));
+    expect_int_equal(aio_create_subprocess_shell("exec sleep 1000", &options, &process),
+                     AIO_ECANCELLED);
+    expect_null(process);
+    expect_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* it was waited for before */
+    expect_int_equal(errno, ECHILD);
     return 0;
 }
+IN_TASK(start_cancelled_leaves_no_child);
 
-static int find_program(void *arg, void **ret_result)
+static int in_streams_go_where_the_options_say(void *arg, void **ret_result)
 {
-    char folder[] = "/tmp/aioc-test-XXXXXX";
-    char path[64];
-    char variable[64];
-    const char *const env[] = {variable, NULL};
-    const char *const by_name[] = {"aioc-test-program", NULL};
-    const char *const from_here[] = {"./aioc-test-program", NULL};
-    aio_subprocess_options options = piped();
-    AIO_AUTO(aio_process) process = NULL;
-    int err = make_script(folder, path, sizeof(path));
+    aio_subprocess_options options =
+        with_pipes(AIO_SUBPROCESS_DEVNULL, AIO_SUBPROCESS_PIPE, AIO_SUBPROCESS_STDOUT);
+    char text[32] = "";
+    aio_process *process;
+    int ends[2];
 
-    (void)snprintf(variable, sizeof(variable), "PATH=/no/such/folder:%s", folder);
-    if (err == 0 && aio_create_subprocess_exec(by_name, &options, &process) != -ENOENT)
-        err = AIO_EASSERTION;
-    options.env = env; /* whose PATH counts, not ours */
-    if (err == 0)
-        err = writes(by_name, &options, "found\n");
-    options.env = NULL;
-    options.cwd = folder; /* where the child is when it looks */
-    if (err == 0)
-        err = writes(from_here, &options, "found\n");
-    (void)unlink(path);
-    (void)rmdir(folder);
-    return err;
-}
+    assert_writes("cat; echo out; echo err >&2", &options, "out\nerr\n", 0);
 
-static void program_is_looked_up_where_the_child_will_be(void **state)
-{
-    room_run(find_program);
-}
-
-/* --- its streams ----------------------------------------------------------------------- */
-
-static int merged(void *arg, void **ret_result)
-{
-    aio_subprocess_options options = piped();
-    AIO_AUTO(aio_process) process = NULL;
-    aio_process_output output;
-    bool same;
-
-    options.std_err = AIO_SUBPROCESS_STDOUT;
-    TRY(aio_create_subprocess_shell("echo out; echo err >&2", &options, &process));
-    CHECK(aio_process_stdin(process) == NULL && aio_process_stderr(process) == NULL);
-    CHECK(aio_process_stdout(process) != NULL);
-    TRY(aio_process_communicate(process, NULL, 0, &output));
-    same = strcmp(output.out, "out\nerr\n") == 0 && output.err == NULL && output.err_size == 0;
-    aio_process_output_clear(&output);
-    CHECK(same);
+    expect_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    options = with_pipes(0, ends[1], AIO_SUBPROCESS_DEVNULL);
+    process = start_command("echo there; echo nowhere >&2", &options);
+    expect_int_equal(aio_process_wait(process, NULL), 0);
+    expect_int_equal(read(ends[0], text, sizeof(text)), 6);
+    expect_string_equal(text, "there\n");
+    close(ends[0]);
+    close(ends[1]);
+    aio_process_unref(process);
     return 0;
 }
+IN_TASK(streams_go_where_the_options_say);
 
-static void outputs_that_are_merged_have_one_reader(void **state)
+static int in_child_gets_only_descriptors_asked_for(void *arg, void **ret_result)
 {
-    room_run(merged);
-}
+    aio_subprocess_options options = with_output();
+    int inherited = fcntl(STDERR_FILENO, F_DUPFD, 50); /* without close-on-exec */
+    int passed = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 60);
+    char command[128];
+    char all[64];
+    char one[64];
 
-/* Where std_err is merged with what is inherited, it is that: a file in the place of our output. */
-static int merged_with_ours(void *arg, void **ret_result)
-{
-    aio_subprocess_options options = AIO_SUBPROCESS_OPTIONS_INIT;
-    AIO_AUTO(aio_process) process = NULL;
-    char text[16] = "";
-    int file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    int ours = dup(STDOUT_FILENO);
-    int err;
-
-    CHECK(file >= 0 && ours >= 0);
-    (void)fflush(stdout);
-    CHECK(dup2(file, STDOUT_FILENO) == STDOUT_FILENO);
-    options.std_err = AIO_SUBPROCESS_STDOUT;
-    err = aio_create_subprocess_shell("echo err >&2", &options, &process);
-    CHECK(dup2(ours, STDOUT_FILENO) == STDOUT_FILENO);
-    close(ours);
-    if (err == 0)
-        err = aio_process_wait(process, NULL);
-    (void)pread(file, text, sizeof(text) - 1, 0);
-    close(file);
-    TRY(err);
-    CHECK_TEXT(text, "err\n");
+    (void)snprintf(command, sizeof(command),
+                   "for fd in %d %d; do test -e /proc/$$/fd/$fd && echo $fd; done; true", inherited,
+                   passed);
+    (void)snprintf(one, sizeof(one), "%d\n", passed);
+    (void)snprintf(all, sizeof(all), "%d\n%d\n", inherited, passed);
+    assert_writes(command, &options, "", 0);
+    options.pass_fds = &passed;
+    options.pass_fd_count = 1;
+    assert_writes(command, &options, one, 0);
+    options.keep_fds = true;
+    assert_writes(command, &options, all, 0);
+    close(inherited);
+    close(passed);
     return 0;
 }
+IN_TASK(child_gets_only_descriptors_asked_for);
 
-static void error_output_follows_an_output_that_is_inherited(void **state)
+static int in_child_has_its_directory_environment_and_mask(void *arg, void **ret_result)
 {
-    room_run(merged_with_ours);
+    static const char *const env[] = {"PATH=/usr/bin:/bin", "NAME=value", NULL};
+    aio_subprocess_options options = with_output();
+
+    options.cwd = "/";
+    options.env = env;
+    options.set_umask = true;
+    options.umask = 0246;
+    assert_writes("pwd; echo $NAME $HOME; umask", &options, "/\nvalue\n0246\n", 0);
+    return 0;
 }
+IN_TASK(child_has_its_directory_environment_and_mask);
 
-static int size_of_pipes(void *arg, void **ret_result)
+static int in_child_leads_its_own_session_or_group(void *arg, void **ret_result)
 {
-    aio_subprocess_options options = piped();
-    AIO_AUTO(aio_process) process = NULL;
-    aio_transport *transport;
+    aio_subprocess_options options = with_output();
+    aio_process *process;
 
-    options.std_in = AIO_SUBPROCESS_PIPE;
-    options.pipe_size = 256 * 1024;
-    TRY(aio_create_subprocess_shell("cat", &options, &process));
-    transport = aio_process_transport(process);
-    for (int fd = 0; fd < 2; fd++) {
-        aio_transport *pipe = aio_subprocess_transport_get_pipe_transport(transport, fd);
+    options.start_new_session = true;
+    process = start_command("exec sleep 1000", &options);
+    expect_int_equal(getsid(aio_process_pid(process)), aio_process_pid(process));
+    expect_int_equal(aio_process_kill(process), 0);
+    expect_int_equal(aio_process_wait(process, NULL), 0);
+    aio_process_unref(process);
 
-        CHECK(fcntl(*(const int *)aio_transport_get_extra_info(pipe, "pipe"), F_GETPIPE_SZ) ==
-              options.pipe_size);
+    options.start_new_session = false;
+    options.set_process_group = true;
+    process = start_command("exec sleep 1000", &options);
+    expect_int_equal(getpgid(aio_process_pid(process)), aio_process_pid(process));
+    expect_int_equal(getsid(aio_process_pid(process)), getsid(0));
+    expect_int_equal(aio_process_kill(process), 0);
+    expect_int_equal(aio_process_wait(process, NULL), 0);
+    aio_process_unref(process);
+    return 0;
+}
+IN_TASK(child_leads_its_own_session_or_group);
+
+static int in_child_runs_as_another_user(void *arg, void **ret_result)
+{
+    static const gid_t groups[] = {12345};
+    aio_subprocess_options options = with_output();
+    aio_process *process = NULL;
+
+    options.set_user = true;
+    options.set_group = true;
+    options.set_extra_groups = true;
+    options.extra_groups = groups;
+    options.extra_group_count = 1;
+    if (geteuid() == 0) {
+        options.user = 65534;
+        options.group = 54321;
+        assert_writes("id -u; id -G", &options, "65534\n54321 12345\n", 0);
+    } else {
+        expect_int_equal(aio_create_subprocess_shell("exit", &options, &process), -EPERM);
+        expect_null(process);
     }
-    return aio_process_communicate(process, NULL, 0, NULL);
-}
-
-static void pipes_hold_as_much_as_is_said(void **state)
-{
-    room_run(size_of_pipes);
-}
-
-/* --- transports ------------------------------------------------------------------------ */
-
-static const aio_protocol_ops silent_ops = {.size = sizeof(silent_ops)};
-static aio_protocol silent = {&silent_ops};
-
-static aio_protocol *give_silent(void *arg)
-{
-    return &silent;
-}
-
-static int without_functions(void *arg, void **ret_result)
-{
-    const char *const argv[] = {"sh", "-c", "echo out; echo err >&2; read line; exit 3", NULL};
-    AIO_AUTO(aio_transport) transport = NULL;
-    aio_protocol *protocol = NULL;
-    int code = -1;
-
-    TRY(aio_loop_subprocess_exec(NULL, give_silent, NULL, argv, NULL, &transport, &protocol));
-    CHECK(protocol == &silent);
-    CHECK(!aio_subprocess_transport_get_returncode(transport, &code) && code == -1);
-    for (int fd = 0; fd < 3; fd++) /* all three are pipes unless it says otherwise */
-        CHECK(aio_subprocess_transport_get_pipe_transport(transport, fd) != NULL);
-    aio_transport_close(aio_subprocess_transport_get_pipe_transport(transport, 0));
-    while (aio_transport_get_protocol(transport) != NULL)
-        TRY(aio_sleep(0));
-    CHECK(aio_subprocess_transport_get_returncode(transport, &code) && code == 3);
-    CHECK_CODE(aio_subprocess_transport_send_signal(transport, 15), -ESRCH);
-    CHECK_CODE(aio_subprocess_transport_terminate(transport), -ESRCH);
-    CHECK_CODE(aio_subprocess_transport_kill(transport), -ESRCH);
     return 0;
 }
+IN_TASK(child_runs_as_another_user);
 
-static void protocol_of_a_process_need_not_have_any_function(void **state)
+static int in_child_has_its_signals_back(void *arg, void **ret_result)
 {
-    room_run(without_functions);
-}
+    aio_subprocess_options options = with_output();
 
-static int missing_program(void *arg, void **ret_result)
-{
-    const char *const argv[] = {"no-such-program", NULL};
-    aio_transport *transport = NULL;
-
-    CHECK_CODE(aio_loop_subprocess_exec(NULL, give_silent, NULL, argv, NULL, &transport, NULL),
-               -ENOENT);
-    CHECK_CODE(aio_loop_subprocess_exec(NULL, give_silent, NULL, NULL, NULL, &transport, NULL),
-               AIO_EVALUE);
-    CHECK_CODE(aio_loop_subprocess_shell(NULL, give_silent, NULL, NULL, NULL, &transport, NULL),
-               AIO_EVALUE);
-    CHECK_CODE(aio_loop_subprocess_exec(NULL, give_silent, NULL, argv, NULL, NULL, NULL),
-               AIO_EVALUE);
-    CHECK(transport == NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_writes("kill -PIPE $$; echo alive", &options, "", -SIGPIPE);
+    options.keep_signals = true;
+    assert_writes("kill -PIPE $$; echo alive", &options, "alive\n", 0);
+    (void)signal(SIGPIPE, SIG_DFL);
     return 0;
 }
-
-static void transport_of_a_program_that_is_missing_is_not_made(void **state)
-{
-    room_run(missing_program);
-}
-
-/* after asyncio's test_unix_events.TestFunctional, of waitstatus_to_exitcode() */
-static void wait_status_is_a_code_or_minus_a_signal_or_as_it_is(void **state)
-{
-    assert_int_equal(aio_waitstatus_to_exitcode(0), 0);
-    assert_int_equal(aio_waitstatus_to_exitcode(W_EXITCODE(17, 0)), 17);
-    assert_int_equal(aio_waitstatus_to_exitcode(W_EXITCODE(0, 9)), -9);
-    assert_int_equal(aio_waitstatus_to_exitcode(W_EXITCODE(0, 11) | 0x80), -11); /* with a core */
-    assert_int_equal(aio_waitstatus_to_exitcode(W_STOPCODE(19)), W_STOPCODE(19));
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, count_allocations, check_allocations)
+IN_TASK(child_has_its_signals_back);
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(arguments_come_as_they_are),
-        TEST(executable_is_run_instead_of_the_first_argument),
-        TEST(program_is_looked_up_where_the_child_will_be),
-        TEST(outputs_that_are_merged_have_one_reader),
-        TEST(error_output_follows_an_output_that_is_inherited),
-        TEST(pipes_hold_as_much_as_is_said),
-        TEST(protocol_of_a_process_need_not_have_any_function),
-        TEST(transport_of_a_program_that_is_missing_is_not_made),
-        TEST(wait_status_is_a_code_or_minus_a_signal_or_as_it_is),
+    static const struct CMUnitTest tests[] = {
+        CHILDREN_TEST(start_tells_what_is_missing),
+        CHILDREN_TEST(start_refuses_wrong_calls),
+        CHILDREN_TEST(start_needs_a_task),
+        CHILDREN_TEST(start_cancelled_leaves_no_child),
+        CHILDREN_TEST(streams_go_where_the_options_say),
+        CHILDREN_TEST(child_gets_only_descriptors_asked_for),
+        CHILDREN_TEST(child_has_its_directory_environment_and_mask),
+        CHILDREN_TEST(child_leads_its_own_session_or_group),
+        CHILDREN_TEST(child_runs_as_another_user),
+        CHILDREN_TEST(child_has_its_signals_back),
+        CHILDREN_TEST_WITH_THREAD(start_cancelled_leaves_no_child),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

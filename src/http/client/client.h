@@ -153,6 +153,11 @@ struct aio_http_session {
 int aio__httpc_failure(void);
 void aio__httpc_set_failure(int code);
 
+/* The proxy that is chosen for a session or one of its requests: none for NULL and "". 0, AIO_EVALUE,
+ * AIO_ENOMEM. */
+int aio__httpc_read_proxy(const aio_http_session *session, const char *text,
+                          struct aio__httpc_url *url);
+
 /* An easy handle whose sockets are the session's; NULL when memory is short. */
 CURL *aio__httpc_easy_new(aio_http_session *session);
 /* Prepare, and end, the part of a session that drives libcurl. */

@@ -180,9 +180,7 @@ static int make_proxy(aio_http_response *response, const aio_http_request_option
 {
     const char *proxy = options->proxy != NULL ? options->proxy : response->session->options.proxy;
 
-    if (proxy == NULL || *proxy == '\0')
-        return 0;
-    return aio__httpc_url_read_proxy(&response->proxy, proxy);
+    return aio__httpc_read_proxy(response->session, proxy, &response->proxy);
 }
 
 static double choose(double own, double of_session)
@@ -239,11 +237,12 @@ static int find_way(aio_http_response *response)
     const struct aio__httpc_url *proxy = &response->proxy;
     bool proxy_resolves = proxy->text != NULL && strncmp(proxy->text, "socks4:", 7) != 0 &&
                           strncmp(proxy->text, "socks5:", 7) != 0;
+    bool is_local = session->options.unix_path != NULL; /* names are only told to the server */
     int err = 0;
 
     if (proxy->text != NULL)
         err = aio__httpc_resolve(session, proxy->host, proxy->port, &response->resolve);
-    if (err == 0 && !proxy_resolves)
+    if (err == 0 && !proxy_resolves && !is_local)
         err =
             aio__httpc_resolve(session, response->url.host, response->url.port, &response->resolve);
     if (err == 0 && !response->insecure && (response->url.is_tls || proxy->is_tls))

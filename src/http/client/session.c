@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define DEFAULT_TOTAL     300.0
 #define DEFAULT_KEEPALIVE 15.0
@@ -48,6 +49,16 @@ static int check_seconds(const char *what, double seconds)
     return 0;
 }
 
+static int check_unix_path(const char *path)
+{
+    if (path == NULL)
+        return 0;
+    if (path[0] == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return aio_raise(AIO_EVALUE, "a unix socket's path of 1 to 107 bytes, not %zu",
+                         strlen(path));
+    return 0;
+}
+
 static int check_options(const aio_http_session_options *options)
 {
     int err;
@@ -59,7 +70,9 @@ static int check_options(const aio_http_session_options *options)
     if (!aio__httpc_is_line(options->user == NULL ? "" : options->user) ||
         !aio__httpc_is_line(options->password == NULL ? "" : options->password))
         return aio_raise(AIO_EVALUE, "user or password have a control character");
-    err = aio__httpc_check_fields(options->headers, options->header_count);
+    err = check_unix_path(options->unix_path);
+    if (err == 0)
+        err = aio__httpc_check_fields(options->headers, options->header_count);
     if (err == 0)
         err = check_seconds("a total_timeout", options->total_timeout);
     if (err == 0)
@@ -74,7 +87,7 @@ static const char **text_of(aio_http_session_options *options, size_t index)
 {
     const char **const texts[] = {&options->base_url, &options->user,   &options->password,
                                   &options->ca_file,  &options->ca_dir, &options->cert_file,
-                                  &options->key_file, &options->proxy};
+                                  &options->key_file, &options->proxy,  &options->unix_path};
 
     return index < sizeof(texts) / sizeof(texts[0]) ? texts[index] : NULL;
 }
@@ -126,6 +139,16 @@ static void set_defaults(aio_http_session_options *options)
         options->buffer_size = DEFAULT_BUFFER;
 }
 
+int aio__httpc_read_proxy(const aio_http_session *session, const char *text,
+                          struct aio__httpc_url *url)
+{
+    if (text == NULL || *text == '\0')
+        return 0;
+    if (session->options.unix_path != NULL)
+        return aio_raise(AIO_EVALUE, "no proxy is asked by way of a unix socket");
+    return aio__httpc_url_read_proxy(url, text);
+}
+
 static int set_up(aio_http_session *session, const aio_http_session_options *options)
 {
     char *field_texts = NULL;
@@ -143,8 +166,8 @@ static int set_up(aio_http_session *session, const aio_http_session_options *opt
     set_defaults(&session->options);
     if (options->base_url != NULL)
         err = aio__httpc_url_read(&session->base, NULL, options->base_url, NULL, 0);
-    if (err == 0 && options->proxy != NULL && options->proxy[0] != '\0')
-        err = aio__httpc_url_read_proxy(&session->proxy, options->proxy);
+    if (err == 0)
+        err = aio__httpc_read_proxy(session, options->proxy, &session->proxy);
     if (err < 0)
         return err;
     session->trust_lock = aio_lock_new();

@@ -379,6 +379,7 @@ static CURLcode set_connection(const aio_http_response *response, CURL *easy)
                                        ? 1000000L
                                        : lround(ceil(options->keepalive_timeout)));
     (void)SET(CURLOPT_RESOLVE, response->resolve);
+    (void)SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_path);
     return result;
 }
 

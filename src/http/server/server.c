@@ -217,6 +217,29 @@ static aio_http_server *server_new(aio_http_handler_fn handler, void *arg,
     return server;
 }
 
+/* 0: the default. */
+static double handshake_timeout(const aio_http_server_options *options)
+{
+    return options->tls != NULL && options->head_timeout != AIO_FOREVER ? options->head_timeout : 0;
+}
+
+/* At a unix socket's file. */
+static int listen_at(aio_http_server *server)
+{
+    const aio_http_server_options *options = &server->options;
+    aio_unix_server_options listening = AIO_UNIX_SERVER_OPTIONS_INIT;
+
+    if (options->host != NULL || options->port != 0 || options->sock >= 0)
+        return aio_raise(AIO_EVALUE,
+                         "path and host/port/sock can not be specified at the same time");
+    listening.path = options->path;
+    listening.backlog = options->backlog;
+    listening.ssl = options->tls;
+    listening.ssl_handshake_timeout = handshake_timeout(options);
+    return aio_loop_create_unix_server(server->loop, make_protocol, server, &listening,
+                                       &server->listener);
+}
+
 static int listen_on(aio_http_server *server)
 {
     const aio_http_server_options *options = &server->options;
@@ -228,8 +251,7 @@ static int listen_on(aio_http_server *server)
     listening.backlog = options->backlog;
     listening.reuse_port = options->reuse_port;
     listening.ssl = options->tls;
-    if (options->tls != NULL && options->head_timeout != AIO_FOREVER)
-        listening.ssl_handshake_timeout = options->head_timeout;
+    listening.ssl_handshake_timeout = handshake_timeout(options);
     return aio_loop_create_server(server->loop, make_protocol, server, &listening,
                                   &server->listener);
 }
@@ -254,7 +276,7 @@ int aio_http_server_start(aio_http_handler_fn handler, void *arg,
     server = server_new(handler, arg, &filled);
     if (server == NULL)
         return AIO_ENOMEM;
-    err = listen_on(server);
+    err = server->options.path != NULL ? listen_at(server) : listen_on(server);
     if (err < 0) {
         aio_http_server_unref(server);
         return err;

@@ -7,13 +7,18 @@
 #include "http/web/web.h"
 
 #include <aio/runner.h>
+#include <aio/server.h>
 #include <aio/signal.h>
 #include <aio/task.h>
 #include <aio/workers.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* What serving knows; it outlives its signal handlers. */
@@ -21,10 +26,11 @@ struct serving {
     aio_web *app;
     aio_web_options options;
     aio_loop *loop;
-    aio_http_server *server;
-    aio_future *stop;  /* finished by a signal */
-    aio_task *task;    /* ours, for the second signal */
-    aio_task *workers; /* runs them; NULL: there are none */
+    aio_http_server *server; /* NULL: not started; not to be used once it has stopped */
+    aio_future *stop;        /* finished by a signal */
+    aio_task *task;          /* ours, for the second signal */
+    aio_task *workers;       /* runs them; NULL: there are none */
+    int shared;              /* the socket they all accept from; -1: each has its own */
 };
 
 static void say(const struct serving *serving, const char *format, ...) AIO_PRINTF(2, 3);
@@ -88,6 +94,23 @@ static void leave_signals(struct serving *serving)
 
 /* --- serving ---------------------------------------------------------------------------- */
 
+static void say_where(const struct serving *serving)
+{
+    const aio_http_server_options *options = &serving->options.http;
+    const char *name = serving->options.name == NULL ? "aioc" : serving->options.name;
+    struct sockaddr_un address = {.sun_path = ""};
+    socklen_t size = sizeof(address);
+
+    if (options->sock >= 0) /* that of a worker, say */
+        (void)getsockname(options->sock, (struct sockaddr *)&address, &size);
+    if (options->path != NULL || address.sun_family == AF_UNIX)
+        say(serving, "%s running on unix socket %s (Press CTRL+C to quit)", name,
+            options->path != NULL ? options->path : address.sun_path);
+    else
+        say(serving, "%s running on http%s://%s:%d (Press CTRL+C to quit)", name,
+            options->tls == NULL ? "" : "s", options->host, aio_http_server_port(serving->server));
+}
+
 /* From listening to the last answer. */
 static int serve_requests(struct serving *serving)
 {
@@ -97,9 +120,7 @@ static int serve_requests(struct serving *serving)
 
     if (err < 0)
         return err;
-    say(serving, "%s running on http%s://%s:%d (Press CTRL+C to quit)",
-        serving->options.name == NULL ? "aioc" : serving->options.name,
-        options->tls == NULL ? "" : "s", options->host, aio_http_server_port(serving->server));
+    say_where(serving);
     err = aio_await(serving->stop, NULL);
     say(serving, "Shutting down");
     stopped = aio_http_server_stop(serving->server);
@@ -134,7 +155,11 @@ static int work(aio_worker *worker, void *arg)
     aio_web_options options = serving->options;
 
     options.workers = 0;
-    options.http.sock = aio_worker_take_socket(worker);
+    options.http.path = NULL;
+    options.http.sock = serving->shared < 0 ? aio_worker_take_socket(worker)
+                                            : fcntl(serving->shared, F_DUPFD_CLOEXEC, 0);
+    if (options.http.sock < 0)
+        return aio_raise(-errno, "no socket for a worker");
     return aio_web_serve(serving->app, &options);
 }
 
@@ -145,28 +170,72 @@ static int run_workers(void *arg, void **ret_result)
 
     options.count = serving->options.workers;
     options.host = serving->options.http.host;
-    options.port = serving->options.http.port;
+    options.port = serving->shared < 0 ? serving->options.http.port : -1;
     options.keep_sigterm = true; /* we have it */
     return aio_run_workers(work, serving, &options);
+}
+
+static aio_protocol *accept_nobody(void *arg)
+{
+    (void)arg;
+    (void)aio_raise(AIO_ERUNTIME, "the workers accept");
+    return NULL;
+}
+
+/* A path has one socket. It is bound, and its file removed, by a server that does not serve. */
+static int share_path(struct serving *serving, aio_server **ret_holder)
+{
+    aio_unix_server_options options = AIO_UNIX_SERVER_OPTIONS_INIT;
+    int err;
+
+    options.path = serving->options.http.path;
+    options.start_serving = false;
+    err = aio_loop_create_unix_server(NULL, accept_nobody, NULL, &options, ret_holder);
+    if (err == 0)
+        (void)aio_server_sockets(*ret_holder, &serving->shared, 1);
+    return err;
 }
 
 /* A signal cancels them, and is the end in order. */
 static int serve_by_workers(struct serving *serving)
 {
-    int err;
+    AIO_AUTO(aio_server) holder = NULL;
+    int err = 0;
 
+    serving->shared = serving->options.http.sock;
+    if (serving->options.http.path != NULL)
+        err = share_path(serving, &holder);
+    if (err < 0)
+        return err;
     serving->workers = aio_create_task(run_workers, serving);
     err = aio_await(serving->workers, NULL);
     aio_future_unref(serving->workers);
     serving->workers = NULL;
+    aio_server_close(holder);
     return err == AIO_ECANCELLED && aio_future_done(serving->stop) ? 0 : err;
 }
 
 /* --- from start to end ------------------------------------------------------------------ */
 
+static void set_defaults(aio_web_options *options)
+{
+    aio_http_server_options *http = &options->http;
+
+    if (http->path == NULL) {
+        if (http->host == NULL)
+            http->host = "127.0.0.1";
+        if (http->port == 0)
+            http->port = 8000;
+        else if (http->port < 0)
+            http->port = 0;
+    }
+    if (http->access == NULL && !options->quiet)
+        http->access = aio_http_access_log;
+}
+
 int aio_web_serve(aio_web *app, const aio_web_options *options)
 {
-    struct serving serving = {.app = app, .options = AIO_WEB_OPTIONS_INIT};
+    struct serving serving = {.app = app, .options = AIO_WEB_OPTIONS_INIT, .shared = -1};
     int err;
 
     if (options != NULL)
@@ -177,22 +246,15 @@ int aio_web_serve(aio_web *app, const aio_web_options *options)
     serving.task = aio_current_task(NULL);
     if (serving.task == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can serve an application");
-    if (serving.options.http.host == NULL)
-        serving.options.http.host = "127.0.0.1";
-    if (serving.options.http.port == 0)
-        serving.options.http.port = 8000;
-    else if (serving.options.http.port < 0)
-        serving.options.http.port = 0;
-    if (serving.options.http.access == NULL && !serving.options.quiet)
-        serving.options.http.access = aio_http_access_log;
+    set_defaults(&serving.options);
     serving.stop = aio_future_new(NULL);
-    if (serving.stop == NULL)
-        return AIO_ENOMEM;
     (void)aio_web_ref(app);
-    err = take_signals(&serving);
+    err = serving.stop == NULL ? AIO_ENOMEM : take_signals(&serving);
     if (err == 0)
         err = serving.options.workers > 0 ? serve_by_workers(&serving) : serve(&serving);
     leave_signals(&serving);
+    if (serving.server == NULL && serving.options.http.sock >= 0)
+        close(serving.options.http.sock);
     aio_web_unref(app);
     aio_future_unref(serving.stop);
     return err;
