@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Run the benchmarks beside their baselines and report as Markdown, with plots.
 
-usage: run.py [--quick] [--rounds N] [--ms N] [--seconds S] [--sizes N,N] [--connections N]
-              [--report FOLDER] [--build FOLDER] [WHAT...]
+usage: run.py [--quick] [--rounds N] [--ms N] [--seconds S] [--minutes M] [--sizes N,N]
+              [--connections N] [--report FOLDER] [--build FOLDER] [WHAT...]
 
 WHAT is a suite (micro scale echo idle http fetch redis mysql) or a line of build/bench/micro;
 none: all suites. The report is printed, and written to FOLDER with its plots and all figures.
 
 Contenders take turns, line by line and round by round, so that what else the machine does hits
-all alike. A server runs on one core and what asks it on another. What of the baselines is not
-installed is left out, and so are the suites whose server is not.
+all alike. Lines whose rounds fall on both sides of a target get more of them while the minutes
+last. A server runs on one core and what asks it on another. What of the baselines is not installed
+is left out, and so are the suites whose server is not.
 """
 import argparse
 import json
@@ -24,15 +25,15 @@ from harness.echo import Echo, Idle
 from harness.figures import Figures
 from harness.micro import Micro, Scale
 from harness.stores import MysqlClients, RedisClients
-from harness.suite import Settings, run
+from harness.suite import Settings, run, settle
 from harness.tools import Programs
 from harness.web import Fetch, Http
 
 SUITES = [Micro, Scale, Echo, Idle, Http, Fetch, RedisClients, MysqlClients]
 
-FULL = Settings(quick=False, rounds=3, milliseconds=150, seconds=0.4,
+FULL = Settings(quick=False, rounds=3, milliseconds=150, seconds=0.4, minutes=14,
                 sizes=[1000, 10000, 100000, 1000000], connections=10000)
-QUICK = Settings(quick=True, rounds=1, milliseconds=30, seconds=0.25,
+QUICK = Settings(quick=True, rounds=1, milliseconds=30, seconds=0.25, minutes=0,
                  sizes=[1000, 10000], connections=1000)
 
 
@@ -44,6 +45,8 @@ def parse_arguments():
                         help='length of a measurement of micro; default 150; quick 30')
     parser.add_argument('--seconds', type=float,
                         help='that a server has load; default 0.4; quick 0.25')
+    parser.add_argument('--minutes', type=float,
+                        help='that all may take where more rounds tell more; default 14; quick 0')
     parser.add_argument('--sizes', type=lambda text: [int(size) for size in text.split(',')],
                         help='of scale; default 1000,10000,100000,1000000')
     parser.add_argument('--connections', type=int, help='that are held without use; default 10000')
@@ -55,7 +58,7 @@ def parse_arguments():
 
 def settings_of(arguments):
     given = {name: value for name, value in vars(arguments).items()
-             if name in ['rounds', 'milliseconds', 'seconds', 'sizes', 'connections']
+             if name in ['rounds', 'milliseconds', 'seconds', 'minutes', 'sizes', 'connections']
              and value is not None}
     return (QUICK if arguments.quick else FULL).but(**given)
 
@@ -88,6 +91,7 @@ def main():
     load_before = report.load()
     for suite in suites:
         run(suite, figures)
+    settle(suites, figures, begun + 60 * settings.minutes)
     minutes = (time.monotonic() - begun) / 60
 
     folder = arguments.report or programs.build / 'bench-report'

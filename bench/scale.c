@@ -6,7 +6,8 @@
  * Prints, a line each:
  *
  *   created_per_task  bytes resident for a task that was made and has not started
- *   rss_per_task      bytes resident for one that sleeps
+ *   rss_per_task      bytes resident for one that sleeps; both without those of files: the code
+ *                     that runs for the first time is there once, and not for each task
  *   pte_per_task      bytes of page tables for it, which no RSS shows
  *   spawn_ns          processor time to make it and to get it to sleep
  *   wake_ns           processor time from the first wake-up to the last join
@@ -47,10 +48,10 @@ static double memory(const char *path, const char *name)
     return kib * 1024;
 }
 
-/* VmRSS in the status file may be off by some hundred KiB. */
+/* RssAnon in the status file may be off by some hundred KiB. */
 static double resident(void)
 {
-    return memory("/proc/self/smaps_rollup", "Rss:");
+    return memory("/proc/self/smaps_rollup", "Anonymous:");
 }
 
 static double page_tables(void)

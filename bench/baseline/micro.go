@@ -8,8 +8,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"runtime"
 	"sort"
@@ -290,6 +294,43 @@ func cancel(c *clock, count int) {
 	}
 }
 
+// --- streams ---
+
+func end(fd int) net.Conn {
+	file := os.NewFile(uintptr(fd), "socket")
+	conn, err := net.FileConn(file)
+	check(err == nil && file.Close() == nil, "no connection of a socket")
+	return conn
+}
+
+func stream(c *clock, count int) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check(err == nil, "no socket pair")
+	ours, theirs := end(fds[0]), end(fds[1])
+	go func() {
+		data := make([]byte, 1024)
+		for {
+			n, err := theirs.Read(data)
+			if err != nil {
+				theirs.Close()
+				return
+			}
+			theirs.Write(data[:n])
+		}
+	}()
+	message := bytes.Repeat([]byte{'x'}, 1024)
+	answer := make([]byte, 1024)
+	c.start()
+	for i := 0; i < count; i++ {
+		binary.LittleEndian.PutUint64(message, uint64(i))
+		ours.Write(message)
+		_, err := io.ReadFull(ours, answer)
+		check(err == nil && bytes.Equal(answer, message), "what came back is not what was sent")
+	}
+	c.stop()
+	ours.Close()
+}
+
 var benches = []bench{
 	{"spawn_join", spawnJoin, 1, false},
 	{"yield_1", yield(1), 1, false},
@@ -306,6 +347,7 @@ var benches = []bench{
 	{"timers_100k", timers(100000), 100000, true},
 	{"timers_1m", timers(1000000), 1000000, true},
 	{"cancel_100k", cancel, 100000, false},
+	{"stream_1k", stream, 1, false},
 }
 
 // --- samples ---

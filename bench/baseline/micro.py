@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import os
+import socket
 import statistics
 import sys
 import threading
@@ -415,6 +416,43 @@ async def agen_next(clock, count):
     clock.stop()
     await generator.aclose()
     assert total == count
+
+
+# --- streams ---
+
+@bench('stream_1k')
+async def stream_1k(clock, count):
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+
+    async def send_back():
+        other_reader, other_writer = await asyncio.open_connection(sock=theirs)
+        while data := await other_reader.read(1024):
+            other_writer.write(data)
+            await other_writer.drain()
+        other_writer.close()
+    task = asyncio.create_task(send_back())
+    clock.start()
+    for i in range(count):
+        message = i.to_bytes(8, 'little').ljust(1024, b'x')
+        writer.write(message)
+        await writer.drain()
+        assert await reader.readexactly(1024) == message
+    clock.stop()
+    writer.close()
+    await task
+
+
+@bench('readline_64', 512)
+async def readline_64(clock, count):
+    reader = asyncio.StreamReader()
+    lines = (b'x' * 63 + b'\n') * 512
+    clock.start()
+    for _ in range(count // 512):
+        reader.feed_data(lines)
+        for _ in range(512):
+            assert len(await reader.readline()) == 64
+    clock.stop()
 
 
 try:

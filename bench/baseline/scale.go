@@ -56,7 +56,7 @@ func main() {
 	var all, asleep sync.WaitGroup
 	all.Add(size)
 	asleep.Add(size)
-	rss := memory("smaps_rollup", "Rss")
+	rss := memory("smaps_rollup", "Anonymous")
 	pte := memory("status", "VmPTE")
 	wakeAt := time.Now().Add(time.Duration(0.3e9 + 12e3*float64(size)))
 
@@ -78,7 +78,7 @@ func main() {
 	asleep.Wait()
 	cpu = cpuTime() - cpu
 	n := float64(size)
-	fmt.Printf("rss_per_task %.1f\n", (memory("smaps_rollup", "Rss")-rss)/n)
+	fmt.Printf("rss_per_task %.1f\n", (memory("smaps_rollup", "Anonymous")-rss)/n)
 	fmt.Printf("pte_per_task %.1f\n", (memory("status", "VmPTE")-pte)/n)
 	fmt.Printf("spawn_ns %.1f\n", cpu/n)
 	all.Wait()

@@ -32,18 +32,18 @@ async def measure(size):
             first_woken = time.process_time_ns()
         early |= started < size
     tasks = [None] * size
-    rss = memory('smaps_rollup', 'Rss')
+    rss = memory('smaps_rollup', 'Anonymous')
     pte = memory('status', 'VmPTE')
     wake_at = loop.time() + 0.3 + 40e-6 * size
     cpu = time.process_time_ns()
     for i in range(size):
         tasks[i] = asyncio.create_task(sleep_with_all())
     cpu = time.process_time_ns() - cpu
-    print(f'created_per_task {(memory("smaps_rollup", "Rss") - rss) / size:.1f}')
+    print(f'created_per_task {(memory("smaps_rollup", "Anonymous") - rss) / size:.1f}')
     cpu -= time.process_time_ns()
     await asyncio.sleep(0)
     cpu += time.process_time_ns()
-    print(f'rss_per_task {(memory("smaps_rollup", "Rss") - rss) / size:.1f}')
+    print(f'rss_per_task {(memory("smaps_rollup", "Anonymous") - rss) / size:.1f}')
     print(f'pte_per_task {(memory("status", "VmPTE") - pte) / size:.1f}')
     print(f'spawn_ns {cpu / size:.1f}')
     for task in tasks:

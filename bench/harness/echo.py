@@ -80,10 +80,10 @@ class Echo(Suite):
                 found = contenders(self.programs, mode)
                 calls = {name: partial(self.measure, command, [mode], what)
                          for name, command in found.items() if everybody or name == 'aioc'}
-                yield Row(f'echo_{mode} {size} x {connections}', calls)
+                yield Row(f'echo_{mode} {size} x {connections}', calls, group=what)
             yield Row(f'{size} x {connections}, the same for each',
                       {name: partial(self.measure, command, modes, what)
-                       for name, command in common(self.programs).items()})
+                       for name, command in common(self.programs).items()}, group=what)
 
 
 class Idle(Suite):

@@ -37,24 +37,43 @@ def spread(values):
     return f' ±{50 * (high - low) / middle:.0f}%' if middle > 0 else ''
 
 
-def ratio(ours, theirs):
+def ratios(ours, theirs):
     """Of rounds that both took part in; infinite beside nothing."""
-    return statistics.median(a / b if b > 0 else float('inf') for a, b in zip(ours, theirs))
+    return [a / b if b > 0 else float('inf') for a, b in zip(ours, theirs)]
+
+
+def ratio(ours, theirs):
+    return statistics.median(ratios(ours, theirs))
 
 
 # ---- targets ---------------------------------------------------------------------------
 
-class Verdict:
-    """One figure beside one target."""
+# The least that a server can do: what these do not reach beside another, the machine does not give.
+FLOORS = ['epoll', 'epoll, no parser', 'libuv']
 
-    def __init__(self, label, value, most, against):
+
+class Verdict:
+    """Figures, one a round, beside one target."""
+
+    def __init__(self, label, values, most, against):
         self.label = label
-        self.value = value
-        self.met = value <= most
+        self.value = statistics.median(values)
+        self.rounds = len(values)
+        self.against = against
+        self.met = self.value <= most
         self.target = f'≤ {most:g}{" of " + against if against else ""}'
+        self.is_settled = self.rounds < 2 or not (
+            min(middle(values)) <= most < max(middle(values)))
+        self.floor = None  # (contender, its ratio) if that misses the target too
 
     def __str__(self):
         return f'{"met" if self.met else "**missed**"}: {number(self.value)}, {self.target}'
+
+
+def middle(values):
+    """The figures without the outer ones, a quarter at each end."""
+    outer = len(values) // 4
+    return sorted(values)[outer:len(values) - outer]
 
 
 def read_targets():
@@ -66,7 +85,10 @@ def read_targets():
     return targets
 
 
-def verdicts(label, by_contender, targets):
+def verdicts(table, label, by_contender, targets):
+    """Of one row; targets are about costs: rates and latencies depend on both sides."""
+    if table.endswith(('_rate', '_p99')):
+        return
     line = label.split()[0]
     asked = targets.get(line, []) + (targets.get(label, []) if label != line else [])
     ours = by_contender.get(OURS)
@@ -74,6 +96,11 @@ def verdicts(label, by_contender, targets):
         return
     for against, most in asked:
         if against == '':
-            yield Verdict(label, statistics.median(ours), most, against)
-        elif by_contender.get(against):
-            yield Verdict(label, ratio(ours, by_contender[against]), most, against)
+            yield Verdict(label, ours, most, against)
+        elif theirs := by_contender.get(against):
+            verdict = Verdict(label, ratios(ours, theirs), most, against)
+            least = [(ratio(floor, theirs), name) for name in FLOORS if name != against
+                     if (floor := by_contender.get(name))]
+            if least and not verdict.met and min(least)[0] > most:
+                verdict.floor = min(least)
+            yield verdict

@@ -12,6 +12,8 @@ from mariadb import Mariadb  # noqa: E402
 from redis import Redis  # noqa: E402
 from service import folder  # noqa: E402
 
+BUSY = 'aioc, busy_poll 100 us'  # before it sleeps
+
 TABLE = """
 CREATE DATABASE lab;
 USE lab;
@@ -52,7 +54,8 @@ class Store(Suite):
         ours = self.programs.built(self.name)
         if not ours or self.service.program() is None:
             return
-        calls = {'aioc': partial(self.measure, ours)}
+        calls = {'aioc': partial(self.measure, ours),
+                 BUSY: partial(self.measure, [*ours, '--busy-poll', 100])}
         for name, program in self.baselines.items():
             if found := self.programs.built(program):
                 calls[name] = partial(self.measure, found)

@@ -12,7 +12,7 @@
 static const struct bench *const tables[] = {
     bench_switch, bench_spawn,   bench_yield,     bench_pingpong, bench_gather, bench_call_soon,
     bench_timers, bench_cancel,  bench_threads,   bench_jobs,     bench_lock,   bench_queue,
-    bench_event,  bench_context, bench_generator, bench_greenlet, NULL,
+    bench_event,  bench_context, bench_generator, bench_greenlet, bench_stream, NULL,
 };
 
 struct visit {

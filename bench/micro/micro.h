@@ -28,6 +28,7 @@ extern const struct bench bench_event[];
 extern const struct bench bench_context[];
 extern const struct bench bench_generator[];
 extern const struct bench bench_greenlet[];
+extern const struct bench bench_stream[];
 
 /* An empty coroutine that counts its runs in the uint64_t it is given. */
 int micro_count(void *arg, void **ret_result);

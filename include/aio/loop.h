@@ -42,6 +42,10 @@ typedef struct aio_loop_options {
     size_t stack_size;    /**< bytes of stack of a task; default 64 KiB, at least 16 KiB */
     size_t idle_stack_bytes; /**< stack memory kept for the next tasks; default 4 MiB */
     bool measure_stacks;     /**< record how much stack each task used */
+    /** Seconds to go on looking for I/O before sleeping, if the wait before was no longer; default
+     * 0: sleep at once. Answers that come within microseconds are then had without the time it takes
+     * to wake a thread, for processor time: up to so much a wait. Not for a host's loop. */
+    double busy_poll;
 } aio_loop_options;
 
 /** The defaults. */

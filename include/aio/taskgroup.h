@@ -53,6 +53,8 @@ AIO_API int aio_taskgroup_enter(aio_taskgroup *group);
  *                   children first in the order in which they ended
  *   AIO_ECANCELLED  the parent was cancelled and nothing failed
  *   AIO_EKEYBOARDINTERRUPT, AIO_ESYSTEMEXIT   from a child or the body, alone
+ *   AIO_EGENERATOREXIT  from the body, while no child failed: a generator is closed inside the
+ *                   block, or the loop
  *   AIO_ERUNTIME    not entered, or left before
  * Suspends:            while children run
  * Cancellation point:  yes; it then cancels the children, and still waits for them

@@ -13,7 +13,7 @@
 
 enum {
     IN_HEAP = AIO__RUNS, /* for first_at, also where there is nothing at all */
-    FIRST_CAPACITY = 64,
+    FIRST_CAPACITY = 16,
     KEPT_CAPACITY = 1024, /* room that is not given back, for it is small */
     LEAST_GAPS = 32,      /* worth closing */
     AHEAD = 4             /* entries whose items are fetched into the cache beforehand */

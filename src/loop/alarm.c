@@ -14,6 +14,7 @@
  * by itself is on time; the others are late by a tenth of a millisecond at most, or by half of one
  * behind a crowd: libuv's timers, and asyncio's, tell whole ones apart.
  */
+#include "base/monotonic.h"
 #include "loop/loop_internal.h"
 
 #ifdef __linux__
@@ -104,7 +105,7 @@ int aio__alarm_init(aio_loop *loop)
 
 static void set_timer(aio_loop *loop, uint64_t when_ns)
 {
-    uint64_t now = uv_hrtime();
+    uint64_t now = aio__monotonic_ns();
     uint64_t ms = when_ns <= now ? 0 : (when_ns - now + NS_PER_MS - 1) / NS_PER_MS;
 
     /* libuv counts from the time it noted last, which may lie back. */

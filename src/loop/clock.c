@@ -5,6 +5,7 @@
  * Inside, times are nanoseconds in 64 bits, which last for five hundred years; outside they
  * are seconds as double. What is beyond counts as never.
  */
+#include "base/monotonic.h"
 #include "loop/loop_internal.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ static const double NEVER_NS = 9e18;
 
 uint64_t aio__loop_now_ns(const aio_loop *loop)
 {
-    return loop->is_virtual ? loop->now_ns : uv_hrtime();
+    return loop->is_virtual ? loop->now_ns : aio__monotonic_ns();
 }
 
 double aio_loop_time(const aio_loop *loop)

@@ -6,6 +6,7 @@
  */
 #include "base/backtrace.h"
 #include "base/log.h"
+#include "base/monotonic.h"
 #include "loop/handle.h"
 #include "loop/origin.h"
 
@@ -90,11 +91,11 @@ static void run_timed(aio_loop *loop, struct aio__ready *node,
     void (*kind)(struct aio__ready *) = node->run;
     aio_task *task = kind == NULL ? aio_future_ref(aio__loop_task_of(loop, node)) : NULL;
     aio_handle *handle = aio_handle_ref(aio__handle_of(node));
-    uint64_t start = uv_hrtime();
+    uint64_t start = aio__monotonic_ns();
     double took;
 
     run(loop, node);
-    took = (double)(uv_hrtime() - start) / 1e9;
+    took = (double)(aio__monotonic_ns() - start) / 1e9;
     if (took >= loop->slow_callback && aio__log_heard()) {
         if (task != NULL)
             report_slow_task(loop, task, took);

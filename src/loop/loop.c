@@ -107,6 +107,8 @@ static void init_fields(aio_loop *loop, const aio_loop_options *options)
 
     loop->is_virtual = options->clock == AIO_CLOCK_VIRTUAL;
     loop->measures_stacks = options->measure_stacks;
+    if (!loop->is_virtual && aio__loop_when_ns(options->busy_poll, &loop->busy_poll_ns))
+        loop->idle_since_ns = aio__loop_now_ns(loop);
     loop->slow_callback = DEFAULT_SLOW_CALLBACK;
     loop->alarm_fd = -1;
     loop->alarm_ns = UINT64_MAX;
@@ -153,6 +155,18 @@ static int init_loop(aio_loop *loop, const aio_loop_options *options)
     return err;
 }
 
+static int check_options(const aio_loop_options *options)
+{
+    if (options->size < sizeof(*options) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL)
+        return aio_raise(AIO_EVALUE, "bad loop options");
+    if (!(options->busy_poll >= 0))
+        return aio_raise(AIO_EVALUE, "no time to look for I/O: busy_poll is %g",
+                         options->busy_poll);
+    if (options->busy_poll > 0 && options->uv != NULL)
+        return aio_raise(AIO_EVALUE, "busy_poll is not for a loop in a host's uv_loop_t");
+    return 0;
+}
+
 aio_loop *aio_loop_new(const aio_loop_options *options)
 {
     aio_loop_options defaults = AIO_LOOP_OPTIONS_INIT;
@@ -162,8 +176,8 @@ aio_loop *aio_loop_new(const aio_loop_options *options)
     aio__graveyard_sweep();
     if (options == NULL)
         options = &defaults;
-    if (options->size < sizeof(defaults) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL)
-        return aio__failed(aio_raise(AIO_EVALUE, "bad loop options"));
+    if (check_options(options) < 0)
+        return aio__failed(AIO_EVALUE);
     loop = aio_calloc(1, sizeof(*loop));
     if (loop == NULL)
         return aio__failed(aio_raise(AIO_ENOMEM, "no memory for a loop"));

@@ -338,6 +338,7 @@ static int raise_group(aio_taskgroup *group)
 static int outcome(aio_taskgroup *group, aio_exception *body, aio_exception *cancel)
 {
     aio_task *parent = &group->parent->fut;
+    bool children_failed = group->error_count != 0;
 
     if (group->base_error != NULL)
         return aio_raise_exception(group->base_error);
@@ -354,6 +355,9 @@ static int outcome(aio_taskgroup *group, aio_exception *body, aio_exception *can
         (void)aio_task_uncancel(parent);
         (void)aio_future_cancel(parent, NULL);
     }
+    /* Who closes a generator waits for this error, and would take a group for a failure. */
+    if (!children_failed && aio_exception_code(body) == AIO_EGENERATOREXIT)
+        return aio_raise_exception(body);
     return raise_group(group);
 }
 

@@ -15,6 +15,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What the build can decompress beside gzip and deflate, as a request asks for it. */
+#ifdef AIO__BROTLI
+#define BROTLI ", br"
+#else
+#define BROTLI ""
+#endif
+#ifdef AIO__ZSTD
+#define ZSTD ", zstd"
+#else
+#define ZSTD ""
+#endif
+
 /* The URL of a path of a service: "ORIGIN". The buffer is the next of a few. */
 static inline const char *url_of(const char *name, const char *path)
 {
@@ -72,6 +84,22 @@ static inline const char *said_of(const json_t *said, const char *name)
     if (text == NULL)
         text = json_string_value(json_object_get(json_object_get(said, "headers"), name));
     return text == NULL ? "" : text;
+}
+
+/* Ask /echo, or what leads there, and check what it says. */
+static inline int said_is(aio_http_session *session, const char *method, const char *path,
+                          const aio_http_request_options *options, const char *name,
+                          const char *value)
+{
+    json_t *said = NULL;
+    int err = 0;
+
+    TRY(echo(session, method, path, options, &said));
+    if (strcmp(said_of(said, name), value) != 0)
+        err =
+            aio_raise(AIO_EASSERTION, "%s is \"%s\", not \"%s\"", name, said_of(said, name), value);
+    json_decref(said);
+    return err;
 }
 
 #endif

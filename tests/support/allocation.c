@@ -13,11 +13,13 @@
 #include <stdatomic.h>
 
 static atomic_size_t live;
+static atomic_size_t made;
 
 static void *counting_allocate(size_t bytes, void *arg)
 {
     void *memory = malloc(bytes);
 
+    atomic_fetch_add(&made, 1);
     if (memory != NULL)
         atomic_fetch_add(&live, 1);
     return memory;
@@ -25,6 +27,7 @@ static void *counting_allocate(size_t bytes, void *arg)
 
 static void *counting_reallocate(void *old, size_t bytes, void *arg)
 {
+    atomic_fetch_add(&made, 1);
     return realloc(old, bytes);
 }
 
@@ -44,6 +47,7 @@ int count_allocations(void **state)
     };
 
     atomic_store(&live, 0);
+    atomic_store(&made, 0);
     return aio_set_allocator(&counting);
 }
 
@@ -71,6 +75,11 @@ int check_allocations(void **state)
 size_t live_allocations(void)
 {
     return atomic_load(&live);
+}
+
+size_t made_allocations(void)
+{
+    return atomic_load(&made);
 }
 
 size_t with_each_allocation_failing(void (*body)(void *arg), void *arg)

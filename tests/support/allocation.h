@@ -17,6 +17,8 @@ int check_allocations(void **state);
 
 /* Between the two: blocks the library has allocated and not freed, in all threads. */
 size_t live_allocations(void);
+/* How often it has allocated or moved one. */
+size_t made_allocations(void);
 
 /*
  * Call `body` with the first allocation failing, then with the second, and so on,

@@ -136,6 +136,17 @@ static int check_descriptors(const struct fixture *f)
     return -1;
 }
 
+int fx_setup_future(void **state)
+{
+    struct fixture *f;
+
+    if (fx_setup(state) < 0)
+        return -1;
+    f = *state;
+    f->subject = aio_future_new(f->loop);
+    return f->subject == NULL ? -1 : 0;
+}
+
 int fx_teardown(void **state)
 {
     struct fixture *f = *state;
@@ -152,6 +163,15 @@ int fx_teardown(void **state)
         return err;
     print_error("reported: %s\n", f->reported);
     return -1;
+}
+
+int fx_teardown_future(void **state)
+{
+    struct fixture *f = *state;
+
+    fx_end_tasks(f);
+    aio_future_unref(f->subject);
+    return fx_teardown(state);
 }
 
 aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn)

@@ -49,6 +49,10 @@ int fx_setup(void **state);
 int fx_setup_real(void **state); /* on the real clock */
 int fx_teardown(void **state);
 
+/* The same with a pending future as the subject, whose reference the teardown drops. */
+int fx_setup_future(void **state);
+int fx_teardown_future(void **state);
+
 /* Make a task of fn(f), which runs from the next fx_settle() on. Borrowed; NULL if memory is
  * short. */
 aio_task *fx_spawn(struct fixture *f, const char *name, aio_coro_fn fn);
@@ -76,9 +80,11 @@ void fx_assert_reports(struct fixture *f, const char *expected);
 void fx_hear(struct fixture *f);
 void fx_assert_log(struct fixture *f, const char *expected);
 
-/* A table's entry for a test with the fixture, or with that on the real clock. */
+/* A table's entry for a test with the fixture, with that on the real clock, or with a future. */
 #define FX_TEST(test)      cmocka_unit_test_setup_teardown(test, fx_setup, fx_teardown)
 #define FX_TEST_REAL(test) cmocka_unit_test_setup_teardown(test, fx_setup_real, fx_teardown)
+#define FX_TEST_FUTURE(test)                                                                       \
+    cmocka_unit_test_setup_teardown(test, fx_setup_future, fx_teardown_future)
 
 /* A coroutine that notes "0", "1", "2", an iteration between each: what happened when. */
 int fx_tick(void *arg, void **ret_result);

@@ -430,6 +430,62 @@ static void asyncgen_aclose_lets_the_body_clean_up_and_wait(void **state)
     aio_asyncgen_unref(generator);
 }
 
+static int end_when_cancelled(void *arg, void **ret_result)
+{
+    int err = aio_sleep(10);
+
+    note(aio_error_name(err));
+    return arg == NULL ? err : aio_raise(AIO_EVALUE, "died badly");
+}
+
+/* Yields inside a group whose child ends well when it is cancelled, or does not. */
+static int yield_in_a_group(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_taskgroup) group = aio_taskgroup_new();
+    int err = aio_taskgroup_enter(group);
+
+    if (err < 0)
+        return err;
+    err = aio_taskgroup_start(group, end_when_cancelled, arg);
+    if (err == 0)
+        err = aio_sleep(0); /* the child begins */
+    if (err == 0)
+        err = aio_yield(NULL, NULL);
+    err = aio_taskgroup_exit(group, err);
+    note(aio_error_name(err));
+    return err;
+}
+
+/* after asyncio's fix of gh-135736 */
+static void asyncgen_may_be_closed_inside_a_task_group(void **state)
+{
+    aio_asyncgen *generator = make(yield_in_a_group, false);
+
+    assert_int_equal(run(take_one_and_close, generator), 0);
+    assert_string_equal(trace, "CancelledError GeneratorExit");
+    aio_asyncgen_unref(generator);
+}
+
+static int close_and_look(void *arg, void **ret_result)
+{
+    int err = take_one_and_close(arg, ret_result);
+    aio_exception *error = aio_error_catch(err);
+
+    for (size_t i = 0; i < aio_exception_member_count(error); i++)
+        note(aio_error_name(aio_exception_code(aio_exception_member(error, i))));
+    aio_exception_unref(error);
+    return err;
+}
+
+static void asyncgen_closed_inside_a_task_group_loses_no_error_of_a_child(void **state)
+{
+    aio_asyncgen *generator = make(yield_in_a_group, true);
+
+    assert_int_equal(run(close_and_look, generator), AIO_EBASEGROUP);
+    assert_string_equal(trace, "CancelledError BaseExceptionGroup ValueError GeneratorExit");
+    aio_asyncgen_unref(generator);
+}
+
 static void asyncgen_aclose_before_the_start_runs_nothing(void **state)
 {
     aio_asyncgen *generator = make(echo, 0);
@@ -768,6 +824,8 @@ int main(void)
         TEST(cancelling_the_task_cancels_what_the_body_waits_for),
         TEST(body_runs_in_the_context_of_the_task_that_iterates),
         TEST(asyncgen_aclose_lets_the_body_clean_up_and_wait),
+        TEST(asyncgen_may_be_closed_inside_a_task_group),
+        TEST(asyncgen_closed_inside_a_task_group_loses_no_error_of_a_child),
         TEST(asyncgen_aclose_before_the_start_runs_nothing),
         TEST(asyncgen_that_ignores_aclose_gives_a_runtime_error),
         TEST(asyncgen_aclose_passes_other_errors_on),

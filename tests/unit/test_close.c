@@ -7,25 +7,6 @@
 #include <aio/aio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 /* The tasks that are left are reported, to nobody here. */
 static void close_loop(struct fixture *f)
 {
@@ -406,25 +387,23 @@ static void system_exit_of_what_unwinds_leaves_nothing(void **state)
     assert_int_equal(aio_future_result(task, NULL), AIO_ESYSTEMEXIT);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(close_takes_tasks_out_of_their_waits),
-        TEST(future_may_outlive_those_who_waited_for_it_when_the_loop_was_closed),
-        TEST(every_wait_is_refused_while_the_loop_is_closed),
-        TEST(task_that_sleeps_for_ever_is_given_up),
-        TEST(task_that_yields_for_ever_is_given_up),
-        TEST(task_that_awaits_for_ever_is_given_up),
-        TEST(task_that_waits_for_ever_is_given_up),
-        TEST(task_that_waits_with_a_limit_for_ever_is_given_up),
-        TEST(task_that_asks_for_a_lock_for_ever_is_given_up),
-        TEST(blocks_are_left_when_the_loop_is_closed),
-        TEST(task_group_may_be_left_before_its_children_when_the_loop_is_closed),
-        TEST(forgotten_blocks_are_left_too),
-        TEST(what_unwinds_is_refused_what_needs_the_loop),
-        TEST(system_exit_of_what_unwinds_leaves_nothing),
+        FX_TEST_FUTURE(close_takes_tasks_out_of_their_waits),
+        FX_TEST_FUTURE(future_may_outlive_those_who_waited_for_it_when_the_loop_was_closed),
+        FX_TEST_FUTURE(every_wait_is_refused_while_the_loop_is_closed),
+        FX_TEST_FUTURE(task_that_sleeps_for_ever_is_given_up),
+        FX_TEST_FUTURE(task_that_yields_for_ever_is_given_up),
+        FX_TEST_FUTURE(task_that_awaits_for_ever_is_given_up),
+        FX_TEST_FUTURE(task_that_waits_for_ever_is_given_up),
+        FX_TEST_FUTURE(task_that_waits_with_a_limit_for_ever_is_given_up),
+        FX_TEST_FUTURE(task_that_asks_for_a_lock_for_ever_is_given_up),
+        FX_TEST_FUTURE(blocks_are_left_when_the_loop_is_closed),
+        FX_TEST_FUTURE(task_group_may_be_left_before_its_children_when_the_loop_is_closed),
+        FX_TEST_FUTURE(forgotten_blocks_are_left_too),
+        FX_TEST_FUTURE(what_unwinds_is_refused_what_needs_the_loop),
+        FX_TEST_FUTURE(system_exit_of_what_unwinds_leaves_nothing),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -4,7 +4,9 @@
  *                clock for statistics that nobody asked for
  */
 #include "base/compiler.h"
+#include "base/monotonic.h"
 #include "fiber/sanitize.h"
+#include "support/allocation.h"
 #include "support/unit.h"
 
 #include <aio/aio.h>
@@ -24,38 +26,6 @@
 enum { ROUNDS = 20, FUTURES = 64 };
 
 /* --- allocations ----------------------------------------------------------------------- */
-
-static size_t allocations;
-
-static void *count_malloc(size_t bytes, void *arg)
-{
-    allocations++;
-    return malloc(bytes);
-}
-
-static void *count_realloc(void *old, size_t bytes, void *arg)
-{
-    allocations++;
-    return realloc(old, bytes);
-}
-
-static void plain_free(void *memory, void *arg)
-{
-    free(memory);
-}
-
-static int use_counting_allocator(void **state)
-{
-    const aio_allocator counting = {sizeof(counting), count_malloc, count_realloc, plain_free,
-                                    NULL};
-
-    return aio_set_allocator(&counting);
-}
-
-static int use_own_allocator(void **state)
-{
-    return aio_set_allocator(NULL);
-}
 
 static aio_loop *virtual_loop(void)
 {
@@ -87,14 +57,14 @@ static int wait_in_every_way(void *arg, void **ret_result)
 
     for (size_t i = 0; i < FUTURES && err == 0; i++) {
         if (i == 1)
-            before = allocations;
+            before = made_allocations();
         err = aio_await(futures[i], NULL);
         if (err == 0)
             err = aio_sleep(0.001);
         if (err == 0)
             err = aio_sleep(0);
     }
-    *(size_t *)arg = allocations - before;
+    *(size_t *)arg = made_allocations() - before;
     return err;
 }
 
@@ -199,8 +169,8 @@ static void going_from_one_ready_task_to_another_makes_no_system_call(void **sta
 
 static size_t clock_reads;
 
-/* In the place of libuv's own, by which a loop reads the time. */
-uint64_t uv_hrtime(void)
+/* In the place of the library's own, by which a loop reads the time. */
+uint64_t aio__monotonic_ns(void)
 {
     struct timespec now;
 
@@ -228,10 +198,10 @@ static int pass_on(void *arg)
         return AIO_ERUNTIME;
     if (++circle->polls == WARM_UP) {
         circle->reads = clock_reads;
-        circle->made = allocations;
+        circle->made = made_allocations();
     } else if (circle->polls == WARM_UP + ROUNDS) {
         circle->reads = clock_reads - circle->reads;
-        circle->made = allocations - circle->made;
+        circle->made = made_allocations() - circle->made;
         aio_loop_stop(circle->loop);
     }
     return 0;
@@ -273,11 +243,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(suspending_and_waking_a_task_allocates_nothing,
-                                        use_counting_allocator, use_own_allocator),
+                                        count_allocations, check_allocations),
         cmocka_unit_test(going_from_one_ready_task_to_another_makes_no_system_call),
         cmocka_unit_test_setup_teardown(
-            poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone, use_counting_allocator,
-            use_own_allocator),
+            poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone, count_allocations,
+            check_allocations),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -13,26 +13,6 @@
 
 static volatile int work_done;
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 CALLED static int await_subject(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
@@ -305,23 +285,21 @@ static void shortage_of_memory_leaves_nothing_behind(void **state)
     assert_true(with_each_allocation_failing(format_or_fail, f) > 10);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(dump_of_no_task_says_so),
-        TEST(list_has_each_task_with_its_state_and_who_awaits_it),
-        TEST(task_that_was_woken_is_ready_and_one_asked_to_stop_cancelling),
-        TEST(running_task_sees_itself_running),
-        TEST(place_of_creation_is_shown),
-        TEST(tree_has_each_task_below_the_one_that_awaits_it),
-        TEST(tasks_in_a_circle_are_shown_all_the_same),
-        TEST(stacks_are_shown_with_functions),
-        TEST(dump_of_many_levels_is_cut_and_complete),
-        TEST(wrong_calls_are_refused),
-        TEST(signal_prints_the_tasks),
-        TEST(shortage_of_memory_leaves_nothing_behind),
+        FX_TEST_FUTURE(dump_of_no_task_says_so),
+        FX_TEST_FUTURE(list_has_each_task_with_its_state_and_who_awaits_it),
+        FX_TEST_FUTURE(task_that_was_woken_is_ready_and_one_asked_to_stop_cancelling),
+        FX_TEST_FUTURE(running_task_sees_itself_running),
+        FX_TEST_FUTURE(place_of_creation_is_shown),
+        FX_TEST_FUTURE(tree_has_each_task_below_the_one_that_awaits_it),
+        FX_TEST_FUTURE(tasks_in_a_circle_are_shown_all_the_same),
+        FX_TEST_FUTURE(stacks_are_shown_with_functions),
+        FX_TEST_FUTURE(dump_of_many_levels_is_cut_and_complete),
+        FX_TEST_FUTURE(wrong_calls_are_refused),
+        FX_TEST_FUTURE(signal_prints_the_tasks),
+        FX_TEST_FUTURE(shortage_of_memory_leaves_nothing_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -7,26 +7,6 @@
 #include <aio/aio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 /* --- coroutines ---------------------------------------------------------------------------- */
 
 static int note_run(void *arg, void **ret_result)
@@ -356,23 +336,21 @@ static void eager_factory_starts_all_but_those_who_will_not(void **state)
     assert_int_equal(aio_future_result(maker, NULL), 0);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(task_that_never_waits_is_done_when_the_call_returns),
-        TEST(task_that_waits_goes_on_like_any_other),
-        TEST(error_of_an_eager_task_is_kept_in_it),
-        TEST(system_exit_of_an_eager_task_leaves_the_run),
-        TEST(done_callback_of_an_eager_task_is_queued),
-        TEST(eager_tasks_nest),
-        TEST(task_in_its_eager_step_counts_among_all),
-        TEST(eager_task_may_cancel_itself),
-        TEST(task_may_start_eagerly_in_a_plain_call),
-        TEST(eager_start_of_a_loop_that_does_not_run_is_an_ordinary_one),
-        TEST(eager_factory_may_have_a_constructor_of_its_own),
-        TEST(eager_factory_starts_all_but_those_who_will_not),
+        FX_TEST_FUTURE(task_that_never_waits_is_done_when_the_call_returns),
+        FX_TEST_FUTURE(task_that_waits_goes_on_like_any_other),
+        FX_TEST_FUTURE(error_of_an_eager_task_is_kept_in_it),
+        FX_TEST_FUTURE(system_exit_of_an_eager_task_leaves_the_run),
+        FX_TEST_FUTURE(done_callback_of_an_eager_task_is_queued),
+        FX_TEST_FUTURE(eager_tasks_nest),
+        FX_TEST_FUTURE(task_in_its_eager_step_counts_among_all),
+        FX_TEST_FUTURE(eager_task_may_cancel_itself),
+        FX_TEST_FUTURE(task_may_start_eagerly_in_a_plain_call),
+        FX_TEST_FUTURE(eager_start_of_a_loop_that_does_not_run_is_an_ordinary_one),
+        FX_TEST_FUTURE(eager_factory_may_have_a_constructor_of_its_own),
+        FX_TEST_FUTURE(eager_factory_starts_all_but_those_who_will_not),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

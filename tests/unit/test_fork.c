@@ -5,13 +5,22 @@
  * The child tells by its exit status whether it was refused; the parent's loop then goes on. See
  * test_embed.c for loops that are stepped, test_portal.c for portals.
  */
+#include "loop/loop_internal.h"
+#include "support/child.h"
+#include "support/jobs.h"
 #include "support/unit.h"
 
 #include <aio/aio.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
+
+enum { CHILDREN = 20 };
 
 static void assert_child_ended_well(pid_t pid)
 {
@@ -226,6 +235,118 @@ static void host_that_runs_in_the_child_is_told_once_and_goes_on_without_its_gue
     assert_int_equal(uv_loop_close(&guest.host), 0);
 }
 
+/* --- closed loops that jobs keep --------------------------------------------------------- */
+
+/* In a child, which is killed if it waits for what never comes. */
+static _Noreturn void end_child_that_makes_a_loop(void)
+{
+    aio_loop *loop;
+    int code;
+
+    (void)alarm(30);
+    loop = aio_new_event_loop();
+    code = aio_loop_close(loop);
+    aio_loop_unref(loop);
+    end_child(code == 0 ? 0 : 1);
+}
+
+/* A loop, closed while a job runs, which is over when this returns; its descriptor tells so to who
+ * polls it: the next loop that is made or closed. */
+static int close_before_its_job_is_over(const aio_job_options *options)
+{
+    aio_loop *loop = aio_new_event_loop();
+    struct pollfd pfd = {uv_backend_fd(aio_loop_uv(loop)), POLLIN, 0};
+
+    aio_future_unref(aio_loop_run_in_executor_with(loop, NULL, job_stop, loop, options));
+    wait_for_jobs(1);
+    assert_int_equal(aio_loop_close(loop), 0);
+    aio_loop_unref(loop);
+    release_jobs(1);
+    assert_int_equal(poll(&pfd, 1, -1), 1);
+    return pfd.fd;
+}
+
+static void child_leaves_alone_what_libuv_has_of_its_parents_closed_loops(void **state)
+{
+    size_t before = live_allocations();
+    struct pollfd pfd = {close_before_its_job_is_over(NULL), POLLIN, 0};
+    pid_t pid = fork();
+
+    if (pid == 0)
+        end_child_that_makes_a_loop();
+    assert_child_ended_well(pid);
+    assert_int_equal(poll(&pfd, 1, 0), 1);
+    wait_until_freed(before);
+}
+
+static sem_t destroying;
+static sem_t go_on;
+
+static void destroy_with_a_pause(void *value)
+{
+    (void)sem_post(&destroying);
+    (void)sem_wait(&go_on);
+}
+
+static void *make_a_loop(void *arg)
+{
+    aio_loop *loop = aio_new_event_loop();
+
+    (void)aio_loop_close(loop);
+    aio_loop_unref(loop);
+    return NULL;
+}
+
+static void child_makes_loops_whatever_another_thread_lets_go_of(void **state)
+{
+    static const aio_type type = {.destroy = destroy_with_a_pause};
+    aio_job_options options = AIO_JOB_OPTIONS_INIT;
+    size_t before = live_allocations();
+    pthread_t thread;
+    pid_t pid;
+
+    assert_int_equal(sem_init(&destroying, 0, 0), 0);
+    assert_int_equal(sem_init(&go_on, 0, 0), 0);
+    options.result_type = &type;
+    (void)close_before_its_job_is_over(&options);
+    assert_int_equal(pthread_create(&thread, NULL, make_a_loop, NULL), 0);
+    (void)sem_wait(&destroying);
+    pid = fork();
+    if (pid == 0)
+        end_child_that_makes_a_loop();
+    assert_child_ended_well(pid);
+    (void)sem_post(&go_on);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    wait_until_freed(before);
+}
+
+static atomic_bool enough;
+
+/* As loops that are made and closed do, without what they do beside. */
+static void *sweep(void *arg)
+{
+    while (!atomic_load(&enough))
+        aio__graveyard_sweep();
+    return NULL;
+}
+
+static void child_makes_loops_wherever_another_thread_is_in_sweeping(void **state)
+{
+    pthread_t thread;
+
+    atomic_store(&enough, false);
+    assert_int_equal(pthread_create(&thread, NULL, sweep, NULL), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            end_child_that_makes_a_loop();
+        assert_child_ended_well(pid);
+    }
+    atomic_store(&enough, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +354,9 @@ int main(void)
         cmocka_unit_test(child_takes_nothing_out_of_what_its_parent_polls),
         cmocka_unit_test(calls_to_the_parents_loop_are_refused_in_the_child),
         cmocka_unit_test(host_that_runs_in_the_child_is_told_once_and_goes_on_without_its_guest),
+        JOB_TEST(child_leaves_alone_what_libuv_has_of_its_parents_closed_loops),
+        JOB_TEST(child_makes_loops_whatever_another_thread_lets_go_of),
+        JOB_TEST(child_makes_loops_wherever_another_thread_is_in_sweeping),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

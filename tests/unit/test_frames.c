@@ -65,25 +65,11 @@ CALLED static int outer(void *arg, void **ret_result)
     return err;
 }
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
+    fx_end_tasks(*state);
     aio__stacks_end();
-    return fx_teardown(state);
+    return fx_teardown_future(state);
 }
 
 static void stack_of_a_waiting_task_is_its_calls_in_order(void **state)
@@ -370,7 +356,7 @@ static void symbol_of_no_function_has_no_name(void **state)
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fx_setup_future, teardown)
     const struct CMUnitTest tests[] = {
         CASE(stack_of_a_waiting_task_is_its_calls_in_order),
         CASE(stack_limit_keeps_the_newest_calls),

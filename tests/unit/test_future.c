@@ -11,26 +11,6 @@
 
 /* --- a future on its own ----------------------------------------------------------------- */
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 static aio_future *future_of(void **state)
 {
     return ((struct fixture *)*state)->subject;
@@ -569,39 +549,37 @@ static void future_can_only_be_awaited_in_a_task(void **state)
     assert_false(aio_future_done(f->subject));
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(future_is_pending_at_first),
-        TEST(future_gives_its_value),
-        TEST(future_gives_its_error),
-        TEST(future_takes_the_code_a_call_returned_with_its_object),
-        TEST(future_that_failed_without_an_object_gives_a_bare_one),
-        TEST(null_error_counts_as_no_memory),
-        TEST(stop_iteration_becomes_a_runtime_error),
-        TEST(future_that_is_done_takes_no_other_outcome),
-        TEST(cancelled_future_gives_the_cancellation),
-        TEST(message_of_a_cancellation_travels),
-        TEST(cancellation_set_as_an_error_is_no_cancellation),
-        TEST(awaiting_a_done_future_does_not_suspend),
-        TEST(own_cancellation_waits_for_the_next_suspension),
-        TEST(tasks_that_await_one_future_wake_in_the_order_they_came),
-        TEST(cancelling_one_of_those_who_wait_cancels_them_all),
-        TEST(future_of_another_loop_cannot_be_awaited),
-        TEST(awaited_future_may_be_dropped_by_all_others),
-        TEST(value_with_a_type_is_destroyed_once_with_its_future),
-        TEST(value_that_is_refused_is_still_the_callers),
-        TEST(null_value_is_not_destroyed),
-        TEST(error_that_nobody_looked_at_is_reported),
-        TEST(error_that_somebody_looked_at_is_not_reported),
-        TEST(only_errors_are_reported),
-        TEST(error_that_an_awaiting_task_got_is_not_reported),
-        TEST(future_prints_its_state),
-        TEST(future_needs_a_loop),
-        TEST(null_future_gives_the_code_of_what_failed),
-        TEST(future_can_only_be_awaited_in_a_task),
+        FX_TEST_FUTURE(future_is_pending_at_first),
+        FX_TEST_FUTURE(future_gives_its_value),
+        FX_TEST_FUTURE(future_gives_its_error),
+        FX_TEST_FUTURE(future_takes_the_code_a_call_returned_with_its_object),
+        FX_TEST_FUTURE(future_that_failed_without_an_object_gives_a_bare_one),
+        FX_TEST_FUTURE(null_error_counts_as_no_memory),
+        FX_TEST_FUTURE(stop_iteration_becomes_a_runtime_error),
+        FX_TEST_FUTURE(future_that_is_done_takes_no_other_outcome),
+        FX_TEST_FUTURE(cancelled_future_gives_the_cancellation),
+        FX_TEST_FUTURE(message_of_a_cancellation_travels),
+        FX_TEST_FUTURE(cancellation_set_as_an_error_is_no_cancellation),
+        FX_TEST_FUTURE(awaiting_a_done_future_does_not_suspend),
+        FX_TEST_FUTURE(own_cancellation_waits_for_the_next_suspension),
+        FX_TEST_FUTURE(tasks_that_await_one_future_wake_in_the_order_they_came),
+        FX_TEST_FUTURE(cancelling_one_of_those_who_wait_cancels_them_all),
+        FX_TEST_FUTURE(future_of_another_loop_cannot_be_awaited),
+        FX_TEST_FUTURE(awaited_future_may_be_dropped_by_all_others),
+        FX_TEST_FUTURE(value_with_a_type_is_destroyed_once_with_its_future),
+        FX_TEST_FUTURE(value_that_is_refused_is_still_the_callers),
+        FX_TEST_FUTURE(null_value_is_not_destroyed),
+        FX_TEST_FUTURE(error_that_nobody_looked_at_is_reported),
+        FX_TEST_FUTURE(error_that_somebody_looked_at_is_not_reported),
+        FX_TEST_FUTURE(only_errors_are_reported),
+        FX_TEST_FUTURE(error_that_an_awaiting_task_got_is_not_reported),
+        FX_TEST_FUTURE(future_prints_its_state),
+        FX_TEST_FUTURE(future_needs_a_loop),
+        FX_TEST_FUTURE(null_future_gives_the_code_of_what_failed),
+        FX_TEST_FUTURE(future_can_only_be_awaited_in_a_task),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

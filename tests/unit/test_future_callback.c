@@ -7,26 +7,6 @@
 #include <aio/aio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 /* The fixture that a plain `const char *` argument speaks to. */
 static struct fixture *here;
 
@@ -298,25 +278,23 @@ static void callback_may_be_given_a_context_which_is_shared(void **state)
     aio_contextvar_unref(variable);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(callbacks_are_queued_in_the_order_added),
-        TEST(callbacks_run_however_the_future_ends),
-        TEST(callbacks_and_tasks_wait_in_one_line),
-        TEST(callback_added_to_a_done_future_is_queued_too),
-        TEST(callback_may_be_added_several_times),
-        TEST(removing_takes_every_equal_pair),
-        TEST(callback_that_is_queued_cannot_be_removed),
-        TEST(removing_all_leaves_tasks_waiting),
-        TEST(callback_may_add_another_which_runs_an_iteration_later),
-        TEST(callback_may_drop_the_last_reference),
-        TEST(future_that_is_dropped_while_pending_calls_nobody),
-        TEST(callback_is_needed),
-        TEST(callback_runs_in_the_context_it_was_added_in),
-        TEST(callback_may_be_given_a_context_which_is_shared),
+        FX_TEST_FUTURE(callbacks_are_queued_in_the_order_added),
+        FX_TEST_FUTURE(callbacks_run_however_the_future_ends),
+        FX_TEST_FUTURE(callbacks_and_tasks_wait_in_one_line),
+        FX_TEST_FUTURE(callback_added_to_a_done_future_is_queued_too),
+        FX_TEST_FUTURE(callback_may_be_added_several_times),
+        FX_TEST_FUTURE(removing_takes_every_equal_pair),
+        FX_TEST_FUTURE(callback_that_is_queued_cannot_be_removed),
+        FX_TEST_FUTURE(removing_all_leaves_tasks_waiting),
+        FX_TEST_FUTURE(callback_may_add_another_which_runs_an_iteration_later),
+        FX_TEST_FUTURE(callback_may_drop_the_last_reference),
+        FX_TEST_FUTURE(future_that_is_dropped_while_pending_calls_nobody),
+        FX_TEST_FUTURE(callback_is_needed),
+        FX_TEST_FUTURE(callback_runs_in_the_context_it_was_added_in),
+        FX_TEST_FUTURE(callback_may_be_given_a_context_which_is_shared),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -49,26 +49,6 @@ static const char *graph_of(aio_future *fut)
     return text;
 }
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 CALLED static int await_subject(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
@@ -519,34 +499,32 @@ static void record_without_memory_is_none(void **state)
     assert_int_equal(with_each_allocation_failing(record_or_fail, f), 1);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(graph_of_a_future_names_the_tasks_that_await_it),
-        TEST(graph_goes_on_to_those_who_await_the_tasks),
-        TEST(awaiter_of_a_gather_awaits_its_children),
-        TEST(task_in_wait_awaits_all_that_it_waits_for),
-        TEST(awaiter_of_a_shield_awaits_what_is_in_it),
-        TEST(task_in_wait_for_awaits_what_it_limits),
-        TEST(parent_of_a_task_group_awaits_its_children),
-        TEST(child_of_a_finished_wait_is_awaited_by_nobody),
-        TEST(recorded_waiter_is_in_the_graph_until_discarded),
-        TEST(record_goes_with_either_future),
-        TEST(recorded_future_passes_on_to_those_who_await_it),
-        TEST(futures_that_await_each_other_end_the_graph),
-        TEST(record_of_nothing_is_refused),
-        TEST(frames_come_newest_first_and_the_limit_keeps_either_end),
-        TEST(depth_leaves_out_the_newest_calls_of_the_running_task),
-        TEST(graph_outside_a_task_is_null_and_its_text_empty),
-        TEST(graph_in_a_callback_is_null_and_its_text_empty),
-        TEST(text_has_the_calls_and_the_awaiters_indented),
-        TEST(print_writes_the_text_and_ends_the_line),
-        TEST(bad_options_are_refused),
-        TEST(long_chain_is_cut_off_and_needs_no_stack),
-        TEST(shortage_of_memory_leaves_nothing_behind),
-        TEST(record_without_memory_is_none),
+        FX_TEST_FUTURE(graph_of_a_future_names_the_tasks_that_await_it),
+        FX_TEST_FUTURE(graph_goes_on_to_those_who_await_the_tasks),
+        FX_TEST_FUTURE(awaiter_of_a_gather_awaits_its_children),
+        FX_TEST_FUTURE(task_in_wait_awaits_all_that_it_waits_for),
+        FX_TEST_FUTURE(awaiter_of_a_shield_awaits_what_is_in_it),
+        FX_TEST_FUTURE(task_in_wait_for_awaits_what_it_limits),
+        FX_TEST_FUTURE(parent_of_a_task_group_awaits_its_children),
+        FX_TEST_FUTURE(child_of_a_finished_wait_is_awaited_by_nobody),
+        FX_TEST_FUTURE(recorded_waiter_is_in_the_graph_until_discarded),
+        FX_TEST_FUTURE(record_goes_with_either_future),
+        FX_TEST_FUTURE(recorded_future_passes_on_to_those_who_await_it),
+        FX_TEST_FUTURE(futures_that_await_each_other_end_the_graph),
+        FX_TEST_FUTURE(record_of_nothing_is_refused),
+        FX_TEST_FUTURE(frames_come_newest_first_and_the_limit_keeps_either_end),
+        FX_TEST_FUTURE(depth_leaves_out_the_newest_calls_of_the_running_task),
+        FX_TEST_FUTURE(graph_outside_a_task_is_null_and_its_text_empty),
+        FX_TEST_FUTURE(graph_in_a_callback_is_null_and_its_text_empty),
+        FX_TEST_FUTURE(text_has_the_calls_and_the_awaiters_indented),
+        FX_TEST_FUTURE(print_writes_the_text_and_ends_the_line),
+        FX_TEST_FUTURE(bad_options_are_refused),
+        FX_TEST_FUTURE(long_chain_is_cut_off_and_needs_no_stack),
+        FX_TEST_FUTURE(shortage_of_memory_leaves_nothing_behind),
+        FX_TEST_FUTURE(record_without_memory_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -6,6 +6,7 @@
  */
 #include "base/compiler.h"
 #include "fiber/sanitize.h"
+#include "support/allocation.h"
 #include "support/unit.h"
 
 #include <aio/aio.h>
@@ -20,38 +21,6 @@
 #include <unistd.h>
 
 enum { WARM_UP = 20, REQUESTS = 200, SIZE = 1000, BUFFER = 32 * 1024 };
-
-static size_t allocations;
-
-static void *count_malloc(size_t bytes, void *arg)
-{
-    allocations++;
-    return malloc(bytes);
-}
-
-static void *count_realloc(void *old, size_t bytes, void *arg)
-{
-    allocations++;
-    return realloc(old, bytes);
-}
-
-static void plain_free(void *memory, void *arg)
-{
-    free(memory);
-}
-
-static int use_counting_allocator(void **state)
-{
-    const aio_allocator counting = {sizeof(counting), count_malloc, count_realloc, plain_free,
-                                    NULL};
-
-    return aio_set_allocator(&counting);
-}
-
-static int use_own_allocator(void **state)
-{
-    return aio_set_allocator(NULL);
-}
 
 /* --- echoing by streams ---------------------------------------------------------------- */
 
@@ -175,12 +144,12 @@ static int talk_to(struct talk *talk, int *fds)
 
     for (int i = 0; i < WARM_UP && err == 0; i++)
         err = ask(reader, writer);
-    before = allocations;
+    before = made_allocations();
     if (err == 0 && talk->once_warm != NULL)
         err = talk->once_warm();
     for (int i = 0; i < REQUESTS && err == 0; i++)
         err = ask(reader, writer);
-    talk->made = allocations - before;
+    talk->made = made_allocations() - before;
     if (talk->once_warm != NULL)
         _exit(err == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     aio_stream_writer_close(writer);
@@ -290,8 +259,7 @@ static void request_to_a_protocol_takes_but_receiving_sending_and_polling(void *
     assert_only_io(echo_by_protocol);
 }
 
-#define COUNTED(test)                                                                              \
-    cmocka_unit_test_setup_teardown(test, use_counting_allocator, use_own_allocator)
+#define COUNTED(test) cmocka_unit_test_setup_teardown(test, count_allocations, check_allocations)
 
 int main(void)
 {

@@ -6,25 +6,13 @@
 
 #include <aio/aio.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return 0;
-}
-
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
     fx_end_tasks(f);
     aio_future_unref(f->other);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
+    return fx_teardown_future(state);
 }
 
 static aio_future *shield(struct fixture *f)
@@ -189,7 +177,7 @@ static void shield_survives_every_shortage_of_memory(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fx_setup_future, teardown)
     static const struct CMUnitTest tests[] = {
         TEST(shield_gives_the_result_of_what_it_shields),
         TEST(shield_gives_the_error_of_what_it_shields),

@@ -8,26 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 /* --- coroutines ---------------------------------------------------------------------------- */
 
 static int give_argument(void *arg, void **ret_result)
@@ -832,43 +812,41 @@ static void sleep_needs_a_task_and_a_number(void **state)
     fx_assert_trace(f, "- sleep ! RuntimeError, - long sleep ! RuntimeError, A sleep ! ValueError");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(task_starts_in_the_next_iteration),
-        TEST(task_gives_what_its_coroutine_gave),
-        TEST(error_raised_with_another_code_does_not_travel),
-        TEST(errors_of_tasks_do_not_mix),
-        TEST(task_can_be_dropped_and_still_runs),
-        TEST(outcome_of_a_task_is_its_own),
-        TEST(task_cannot_await_itself),
-        TEST(awaiting_task_wakes_an_iteration_after_the_awaited_ends),
-        TEST(argument_is_copied_with_the_task),
-        TEST(argument_ends_once_when_the_task_has_run),
-        TEST(argument_of_a_task_that_never_started_ends_too),
-        TEST(argument_of_a_cancelled_task_ends_once),
-        TEST(argument_of_a_failed_task_ends_once),
-        TEST(argument_of_a_task_that_cannot_be_made_ends),
-        TEST(argument_of_a_task_whose_loop_is_closed_ends),
-        TEST(copy_of_an_argument_is_aligned_and_what_ends),
-        TEST(result_with_a_type_ends_with_its_task),
-        TEST(result_that_a_late_cancellation_drops_ends_at_once),
-        TEST(task_that_fails_has_no_result_to_end),
-        TEST(task_may_have_a_stack_of_its_own_size),
-        TEST(stack_of_an_impossible_size_fails_the_task_or_its_making),
-        TEST(task_is_named_by_its_maker_or_numbered),
-        TEST(only_tasks_have_names),
-        TEST(task_prints_state_name_and_coroutine),
-        TEST(macros_note_the_coroutine_and_the_place),
-        TEST(current_task_is_known_in_tasks_only),
-        TEST(all_tasks_are_those_not_done_in_the_order_made),
-        TEST(task_tells_its_coroutine),
-        TEST(task_runs_in_a_copy_of_its_makers_context),
-        TEST(task_may_be_given_a_context_which_is_shared),
-        TEST(task_cannot_be_made_without_loop_or_coroutine),
-        TEST(sleep_needs_a_task_and_a_number),
+        FX_TEST_FUTURE(task_starts_in_the_next_iteration),
+        FX_TEST_FUTURE(task_gives_what_its_coroutine_gave),
+        FX_TEST_FUTURE(error_raised_with_another_code_does_not_travel),
+        FX_TEST_FUTURE(errors_of_tasks_do_not_mix),
+        FX_TEST_FUTURE(task_can_be_dropped_and_still_runs),
+        FX_TEST_FUTURE(outcome_of_a_task_is_its_own),
+        FX_TEST_FUTURE(task_cannot_await_itself),
+        FX_TEST_FUTURE(awaiting_task_wakes_an_iteration_after_the_awaited_ends),
+        FX_TEST_FUTURE(argument_is_copied_with_the_task),
+        FX_TEST_FUTURE(argument_ends_once_when_the_task_has_run),
+        FX_TEST_FUTURE(argument_of_a_task_that_never_started_ends_too),
+        FX_TEST_FUTURE(argument_of_a_cancelled_task_ends_once),
+        FX_TEST_FUTURE(argument_of_a_failed_task_ends_once),
+        FX_TEST_FUTURE(argument_of_a_task_that_cannot_be_made_ends),
+        FX_TEST_FUTURE(argument_of_a_task_whose_loop_is_closed_ends),
+        FX_TEST_FUTURE(copy_of_an_argument_is_aligned_and_what_ends),
+        FX_TEST_FUTURE(result_with_a_type_ends_with_its_task),
+        FX_TEST_FUTURE(result_that_a_late_cancellation_drops_ends_at_once),
+        FX_TEST_FUTURE(task_that_fails_has_no_result_to_end),
+        FX_TEST_FUTURE(task_may_have_a_stack_of_its_own_size),
+        FX_TEST_FUTURE(stack_of_an_impossible_size_fails_the_task_or_its_making),
+        FX_TEST_FUTURE(task_is_named_by_its_maker_or_numbered),
+        FX_TEST_FUTURE(only_tasks_have_names),
+        FX_TEST_FUTURE(task_prints_state_name_and_coroutine),
+        FX_TEST_FUTURE(macros_note_the_coroutine_and_the_place),
+        FX_TEST_FUTURE(current_task_is_known_in_tasks_only),
+        FX_TEST_FUTURE(all_tasks_are_those_not_done_in_the_order_made),
+        FX_TEST_FUTURE(task_tells_its_coroutine),
+        FX_TEST_FUTURE(task_runs_in_a_copy_of_its_makers_context),
+        FX_TEST_FUTURE(task_may_be_given_a_context_which_is_shared),
+        FX_TEST_FUTURE(task_cannot_be_made_without_loop_or_coroutine),
+        FX_TEST_FUTURE(sleep_needs_a_task_and_a_number),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -7,26 +7,6 @@
 #include <aio/aio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
-    return f->subject == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
-}
-
 /* --- coroutines ---------------------------------------------------------------------------- */
 
 static int await_subject(void *arg, void **ret_result)
@@ -432,8 +412,6 @@ static void only_tasks_are_cancelled_as_tasks(void **state)
     assert_false(aio_future_done(f->subject));
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 /* --- circles, and what is deep ------------------------------------------------------------ */
 
 static aio_task *circle[2];
@@ -617,33 +595,33 @@ static void gathers_may_be_nested_as_deep_as_one_likes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(task_cancelled_before_its_first_step_never_starts),
-        TEST(cancel_returns_at_once_and_is_delivered_an_iteration_later),
-        TEST(cancellation_goes_down_the_chain_of_awaits),
-        TEST(cancellation_wins_over_a_result_that_is_there_already),
-        TEST(cancellation_wins_over_an_error_which_counts_as_seen),
-        TEST(cancelling_a_sleep_takes_its_timer_away),
-        TEST(task_that_cancels_itself_goes_on_until_it_waits),
-        TEST(task_that_cancels_itself_and_returns_is_cancelled),
-        TEST(task_that_cancels_itself_and_fails_has_failed),
-        TEST(task_may_end_cancelled_without_being_asked),
-        TEST(every_request_counts_and_can_be_taken_back),
-        TEST(two_requests_before_the_task_runs_are_one_cancellation),
-        TEST(request_after_the_delivery_is_delivered_again),
-        TEST(request_taken_back_before_it_was_thrown_is_not_thrown),
-        TEST(what_was_awaited_stays_cancelled_when_the_request_is_taken_back),
-        TEST(awaiter_of_a_cancelled_task_can_tell_it_was_not_meant),
-        TEST(task_that_is_done_cannot_be_cancelled),
-        TEST(task_in_the_running_batch_can_be_cancelled_before_its_turn),
-        TEST(task_may_wait_while_it_cleans_up),
-        TEST(only_tasks_are_cancelled_as_tasks),
-        TEST(tasks_that_wait_for_each_other_can_be_cancelled),
-        TEST(circle_stays_when_the_request_is_taken_back),
-        TEST(circle_that_a_cancelled_task_would_close_is_none),
-        TEST(gather_that_its_own_child_waits_for_can_be_cancelled),
-        TEST(task_that_waits_for_a_gather_of_itself_can_be_cancelled),
-        TEST(chain_of_tasks_may_be_of_any_length),
-        TEST(gathers_may_be_nested_as_deep_as_one_likes),
+        FX_TEST_FUTURE(task_cancelled_before_its_first_step_never_starts),
+        FX_TEST_FUTURE(cancel_returns_at_once_and_is_delivered_an_iteration_later),
+        FX_TEST_FUTURE(cancellation_goes_down_the_chain_of_awaits),
+        FX_TEST_FUTURE(cancellation_wins_over_a_result_that_is_there_already),
+        FX_TEST_FUTURE(cancellation_wins_over_an_error_which_counts_as_seen),
+        FX_TEST_FUTURE(cancelling_a_sleep_takes_its_timer_away),
+        FX_TEST_FUTURE(task_that_cancels_itself_goes_on_until_it_waits),
+        FX_TEST_FUTURE(task_that_cancels_itself_and_returns_is_cancelled),
+        FX_TEST_FUTURE(task_that_cancels_itself_and_fails_has_failed),
+        FX_TEST_FUTURE(task_may_end_cancelled_without_being_asked),
+        FX_TEST_FUTURE(every_request_counts_and_can_be_taken_back),
+        FX_TEST_FUTURE(two_requests_before_the_task_runs_are_one_cancellation),
+        FX_TEST_FUTURE(request_after_the_delivery_is_delivered_again),
+        FX_TEST_FUTURE(request_taken_back_before_it_was_thrown_is_not_thrown),
+        FX_TEST_FUTURE(what_was_awaited_stays_cancelled_when_the_request_is_taken_back),
+        FX_TEST_FUTURE(awaiter_of_a_cancelled_task_can_tell_it_was_not_meant),
+        FX_TEST_FUTURE(task_that_is_done_cannot_be_cancelled),
+        FX_TEST_FUTURE(task_in_the_running_batch_can_be_cancelled_before_its_turn),
+        FX_TEST_FUTURE(task_may_wait_while_it_cleans_up),
+        FX_TEST_FUTURE(only_tasks_are_cancelled_as_tasks),
+        FX_TEST_FUTURE(tasks_that_wait_for_each_other_can_be_cancelled),
+        FX_TEST_FUTURE(circle_stays_when_the_request_is_taken_back),
+        FX_TEST_FUTURE(circle_that_a_cancelled_task_would_close_is_none),
+        FX_TEST_FUTURE(gather_that_its_own_child_waits_for_can_be_cancelled),
+        FX_TEST_FUTURE(task_that_waits_for_a_gather_of_itself_can_be_cancelled),
+        FX_TEST_FUTURE(chain_of_tasks_may_be_of_any_length),
+        FX_TEST_FUTURE(gathers_may_be_nested_as_deep_as_one_likes),
     };
 
     return RUN_TESTS(tests, NULL, NULL);

@@ -190,18 +190,23 @@ static void a_hello_that_is_too_long_is_refused(void **state)
 
 /* --- a client by hand ---------------------------------------------------------------------- */
 
+/* Open both ends and let them shake hands. The peer is to be closed, whatever this gives. */
+static int meet(struct room *room, struct tls_end *end, struct tls_peer *peer, size_t piece,
+                int version)
+{
+    tls_peer_open(peer, room, piece, version);
+    TRY(tls_end_open(end, room, tls_server, 0));
+    TRY(tls_peer_shake(peer));
+    return tls_end_code(end, 0);
+}
+
 static int shake_slowly(void *arg, void **ret_result)
 {
     struct room *room = arg;
     struct tls_peer peer;
     struct tls_end end;
-    int err;
+    int err = meet(room, &end, &peer, 1, TLS1_3_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 1, TLS1_3_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "slow", 4) == 4)
         err = tls_peer_send(&peer);
     if (err == 0)
@@ -260,13 +265,8 @@ static int flood_with_updates(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_peer peer;
     struct tls_end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0)
         err = flood(&peer, &end);
     tls_peer_close(&peer);
@@ -286,13 +286,8 @@ static int renegotiate(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_peer peer;
     struct tls_end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_2_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 65536, TLS1_2_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0 && SSL_renegotiate(peer.ssl) == 1) {
         (void)SSL_do_handshake(peer.ssl);
         err = tls_peer_send(&peer);
@@ -346,13 +341,8 @@ static int pour_in(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_peer peer;
     struct tls_end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0)
         err = pour(&peer, &end);
     tls_peer_close(&peer);
@@ -375,13 +365,8 @@ static int leave_without_a_word(void *arg, void **ret_result)
     struct room *room = arg;
     struct tls_peer peer;
     struct tls_end end;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "last", 4) == 4)
         err = tls_peer_send(&peer);
     tls_peer_close(&peer);
@@ -405,13 +390,8 @@ static int tamper(void *arg, void **ret_result)
     struct tls_peer peer;
     struct tls_end end;
     char *data;
-    int err;
+    int err = meet(room, &end, &peer, 65536, TLS1_3_VERSION);
 
-    TRY(tls_end_open(&end, room, tls_server, 0));
-    tls_peer_open(&peer, room, 65536, TLS1_3_VERSION);
-    err = tls_peer_shake(&peer);
-    if (err == 0)
-        err = tls_end_code(&end, 0);
     if (err == 0 && SSL_write(peer.ssl, "pay 10", 6) == 6) {
         long size = BIO_get_mem_data(peer.out, &data);
 

@@ -10,23 +10,8 @@ static double limit;
 
 static int setup(void **state)
 {
-    struct fixture *f;
-
-    if (fx_setup(state) < 0)
-        return -1;
-    f = *state;
-    f->subject = aio_future_new(f->loop);
     limit = 1;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    fx_end_tasks(f);
-    aio_future_unref(f->subject);
-    return fx_teardown(state);
+    return fx_setup_future(state);
 }
 
 /* The subject becomes what the test waits for. */
@@ -286,7 +271,7 @@ static void wait_for_survives_every_shortage_of_memory(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, fx_teardown_future)
     static const struct CMUnitTest tests[] = {
         TEST(wait_for_gives_the_result_that_comes_in_time),
         TEST(wait_for_cancels_what_does_not_come_in_time),

@@ -5,6 +5,7 @@
  * Thread: the handler's.
  */
 #include "http/web/json_write.h"
+#include "http/web/model.h"
 #include "http/web/web.h"
 
 #include <aio/web_model.h>
@@ -31,18 +32,6 @@ static int put_value(struct aio__bytes *out, const aio_web_field *field, const c
     return aio_raise(AIO_EVALUE, "a member of no type: %s", field->name);
 }
 
-static size_t size_of(const aio_web_field *field)
-{
-    switch (field->type) {
-    case AIO_WEB_STRING: return sizeof(const char *);
-    case AIO_WEB_INT: return sizeof(int64_t);
-    case AIO_WEB_FLOAT: return sizeof(double);
-    case AIO_WEB_BOOL: return sizeof(bool);
-    case AIO_WEB_OBJECT: return field->model->size;
-    }
-    return 0;
-}
-
 static int put_list(struct aio__bytes *out, const aio_web_field *field, const char *structure)
 {
     const char *items;
@@ -55,7 +44,7 @@ static int put_list(struct aio__bytes *out, const aio_web_field *field, const ch
         if (i > 0)
             err = aio__bytes_append(out, ",", 1);
         if (err == 0)
-            err = put_value(out, field, items + i * size_of(field));
+            err = put_value(out, field, items + i * aio__web_size_of(field));
     }
     return err < 0 ? err : aio__bytes_append(out, "]", 1);
 }
