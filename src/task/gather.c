@@ -39,7 +39,7 @@ struct gather {
     bool asking;             /* its children to cancel, right now: */
     bool any_took;           /* one of them did */
     bool met_circle;         /* one of them waits for us, and is being asked */
-    size_t asked;            /* so many children were */
+    size_t asked;            /* in so many places it was */
     struct gather *asker;    /* whose child led here; NULL: the first */
     struct aio__chain chain; /* the tasks between the two */
     aio_future **children;   /* the distinct ones; referenced */
@@ -66,10 +66,11 @@ static void begin_asking(struct gather *gather, struct gather *asker, struct aio
     gather->chain = chain;
 }
 
-/* Ask the next child. Gives the gather that it leads to, which is to be asked first. */
+/* Ask the child in the next place: one that has two is asked twice, as in asyncio. Gives the gather
+ * that it leads to, which is to be asked first. */
 static struct gather *ask_child(struct gather *gather, const char *message)
 {
-    aio_future *child = gather->children[gather->asked++];
+    aio_future *child = gather->places[gather->asked++];
     struct aio__chain chain = {0};
     aio_future *end;
 
@@ -111,7 +112,7 @@ static bool cancel_children(aio_future *fut, const char *message)
         struct gather *outer = gather->asker;
         struct gather *inner;
 
-        if (gather->asked < gather->distinct) {
+        if (gather->asked < gather->count) {
             inner = ask_child(gather, message);
             if (inner != NULL)
                 gather = inner;
@@ -203,7 +204,7 @@ static void finish_gather(struct gather *gather)
     /* A cancellation of the gather itself wins, whatever the children made of it. */
     if (gather->cancel_requested)
         fail_with(gather, last->state == AIO__FUTURE_CANCELLED ? aio__future_raise_cancelled(last)
-                                                               : bare_cancel());
+                                                               : aio__task_raise_outlived(last));
     else
         aio__future_finish(&gather->fut, &gather->outcomes, &aio_type_outcomes);
 }

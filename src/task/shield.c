@@ -16,6 +16,7 @@ struct shield {
     aio_future fut;
     struct aio__fan fan;
     aio_future *inner; /* referenced */
+    bool let_go;       /* the outer future was done first: how the inner one ends changes nothing */
 };
 
 static struct shield *shield_of(const aio_future *fut)
@@ -54,12 +55,28 @@ static int report_error(aio_future *inner, void *arg)
     return 0;
 }
 
+/*
+ * Somebody else has given the outer future a result, too late for the inner one to be let go:
+ * asyncio gives it another one then, and the handler hears that this cannot be.
+ */
+static void outer_taken(const struct shield *shield, aio_future *inner)
+{
+    if (shield->let_go || shield->fut.state == AIO__FUTURE_CANCELLED ||
+        inner->state == AIO__FUTURE_CANCELLED)
+        return;
+    aio__future_disarm(inner);
+    aio__loop_callback_failed(inner->loop, aio_raise(AIO_EINVALIDSTATE, "invalid state"), NULL);
+}
+
 static void inner_done(struct aio__fan *fan, aio_future *inner)
 {
-    aio_future *outer = &aio__container_of(fan, struct shield, fan)->fut;
+    struct shield *shield = aio__container_of(fan, struct shield, fan);
+    aio_future *outer = &shield->fut;
 
-    if (!aio__future_is_pending(outer))
+    if (!aio__future_is_pending(outer)) {
+        outer_taken(shield, inner);
         return;
+    }
     aio__future_disarm(inner);
     if (inner->state == AIO__FUTURE_CANCELLED)
         aio__future_cancelled(outer, NULL);
@@ -71,11 +88,13 @@ static void inner_done(struct aio__fan *fan, aio_future *inner)
 
 static int outer_done(aio_future *outer, void *arg)
 {
-    aio_future *inner = shield_of(outer)->inner;
+    struct shield *shield = shield_of(outer);
+    aio_future *inner = shield->inner;
 
     (void)arg;
     if (!aio__future_is_pending(inner) || inner->loop->closed)
         return 0;
+    shield->let_go = true;
     (void)aio_future_remove_done_callback(inner, report_error, NULL);
     (void)aio_future_add_done_callback(inner, report_error, NULL);
     return 0;
@@ -108,6 +127,7 @@ aio_future *aio_shield(aio_future *awaitable)
     shield->fan =
         (struct aio__fan){.on_done = inner_done, .release = release_shield, .outer = &shield->fut};
     shield->inner = aio_future_ref(awaitable);
+    shield->let_go = false;
     err = aio__fan_watch(&shield->fan, awaitable);
     if (err == 0)
         err = aio__future_add_step(&shield->fut, outer_done, NULL);

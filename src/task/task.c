@@ -234,6 +234,21 @@ static void retire(struct aio__task *task)
     aio__future_drop(&task->fut);
 }
 
+/* A task remembers the last message, as asyncio's do: a gather of it may be cancelled by that. */
+static void keep_message(struct aio__task *task, aio_exception *message)
+{
+    task->message = message;
+    task->fut.kind_flags |= AIO__TASK_KEEPS_MESSAGE;
+}
+
+int aio__task_raise_outlived(aio_future *fut)
+{
+    if (fut->ops->is_task && fut->kind_flags & AIO__TASK_KEEPS_MESSAGE)
+        return aio_raise_exception(aio__task_of(fut)->message);
+    aio__error_forget();
+    return AIO_ECANCELLED;
+}
+
 static void end_with_value(struct aio__task *task, void *value)
 {
     const aio_type *type = task->extra != NULL ? task->extra->result_type : NULL;
@@ -245,15 +260,17 @@ static void end_with_value(struct aio__task *task, void *value)
         if (value != NULL)
             aio__value_destroy(type, value);
         aio__future_cancelled(&task->fut, aio_exception_message(message));
+        aio_exception_unref(message);
     } else {
         aio__future_finish(&task->fut, value, type);
+        if (AIO__UNLIKELY(message != NULL))
+            keep_message(task, message);
     }
-    if (AIO__UNLIKELY(message != NULL))
-        aio_exception_unref(message);
 }
 
 static void end_task(struct aio__task *task, int code, void *value)
 {
+    aio_exception *message;
     aio_exception *error;
 
     if (AIO__LIKELY(code >= 0)) {
@@ -262,7 +279,11 @@ static void end_task(struct aio__task *task, int code, void *value)
         aio__future_cancelled_by(&task->fut, take_error(task, code));
     } else {
         error = take_error(task, code);
+        message = task->fut.error;
+        task->fut.error = NULL;
         aio__future_fail(&task->fut, code, error);
+        if (AIO__UNLIKELY(message != NULL))
+            keep_message(task, message);
         if (aio__ends_run(code))
             aio__loop_leave(task->fut.loop, code, aio_exception_ref(error));
         aio_exception_unref(error);
@@ -448,6 +469,8 @@ void aio__task_dispose(aio_future *fut)
     aio__ctx_release(task->strand.own_context);
     if (AIO__UNLIKELY(task->strand.error != NULL))
         aio_exception_unref(task->strand.error);
+    if (AIO__UNLIKELY(fut->kind_flags & AIO__TASK_KEEPS_MESSAGE))
+        aio_exception_unref(task->message);
     if (task->extra != NULL) {
         aio__task_drop_arg(task);
         aio_free(task->extra);

@@ -21,7 +21,8 @@ enum {
     AIO__TASK_ENDED_EAGERLY = 16,     /* in its eager start: the coroutine is gone */
     AIO__TASK_NO_PENDING_REPORT = 32, /* nobody but the library could have waited for it */
     AIO__TASK_BEING_ASKED = 256, /* to cancel, right now; between are those of coroutine objects */
-    AIO__TASK_TORN_OUT = 512     /* woken though what it waits for is pending */
+    AIO__TASK_TORN_OUT = 512,    /* woken though what it waits for is pending */
+    AIO__TASK_KEEPS_MESSAGE = 1024 /* done, but not cancelled, though that was asked for once */
 };
 
 /* A block that a coroutine is in, or the body of a generator: a timeout, a task group. Left if
@@ -56,7 +57,10 @@ struct aio__task {
         char *name;      /* owned */
         uint64_t number; /* Task-N */
     } id;
-    struct aio__scope *scopes;     /* innermost */
+    union {
+        struct aio__scope *scopes; /* innermost */
+        aio_exception *message;    /* AIO__TASK_KEEPS_MESSAGE: of the last request; owned */
+    };
     struct aio__task_extra *extra; /* may be NULL */
 };
 
@@ -98,6 +102,10 @@ static inline struct aio__task *aio__running_task(void)
  * and before anything is held: to a task that goes on trying this does not return.
  */
 int aio__task_refuse(struct aio__task *task);
+
+/* Raise AIO_ECANCELLED with the message of the last request for cancellation that a task has
+ * outlived; without one if there was none, or if the future is no task. */
+int aio__task_raise_outlived(aio_future *fut);
 
 /*
  * Suspend the running task until a future is done, which somebody else must keep referenced. The

@@ -89,7 +89,7 @@ static enum flow run_exit(struct frame *frame, const struct body *manager, enum 
     say_end(frame->player);
 
     exit_flow = run_statements(&exit_frame, manager->exit);
-    if (exit_flow != FLOW_RAISE && !exit_frame.suppressed)
+    if (exit_flow == FLOW_NEXT || (exit_flow == FLOW_RETURN && !exit_frame.suppressed))
         return flow;
     aio_exception_unref(frame->raised);
     frame->raised = exit_frame.raised;

@@ -68,8 +68,8 @@ int run_coroutine(void *arg, void **ret_result)
     int code = flow_code(&frame, flow);
 
     aio_exception_unref(frame.raised);
-    if (code == 0)
-        *ret_result = frame.result;
+    if (code == 0) /* a block may have turned a `return` into an exception, which was caught */
+        *ret_result = flow == FLOW_RETURN ? frame.result : NULL;
     return code;
 }
 
@@ -237,6 +237,7 @@ static enum flow op_var(struct frame *frame, const struct statement *statement)
 static enum flow op_return(struct frame *frame, const struct statement *statement)
 {
     frame->result = statement->arg_count > 0 ? statement->args[0].value : NULL;
+    frame->suppressed = false;
     return FLOW_RETURN;
 }
 

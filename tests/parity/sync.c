@@ -277,9 +277,9 @@ static enum flow op_cond_wait_for(struct frame *frame, const struct statement *s
 static enum flow op_notify(struct frame *frame, const struct statement *statement)
 {
     const struct arg *args = statement->args;
+    size_t count = args[1].number < 0 ? 0 : (size_t)args[1].number;
 
-    (void)sync_ok(frame, statement,
-                  aio_condition_notify(object_arg(&args[0]), (size_t)args[1].number));
+    (void)sync_ok(frame, statement, aio_condition_notify(object_arg(&args[0]), count));
     return FLOW_NEXT;
 }
 

@@ -100,7 +100,7 @@ static void drop(struct line *line)
 
 static int open_and_talk(int (*open_line)(struct line *line))
 {
-    struct line line = {NULL};
+    struct line line = {.server = NULL};
     int err = open_line(&line);
 
     if (err == 0)
@@ -135,7 +135,7 @@ static void stream_is_opened_and_served_by_unix_sockets(void **state)
 /* Nothing waits for what may be missing. */
 static int open_and_close(int (*open_line)(struct line *line))
 {
-    struct line line = {NULL};
+    struct line line = {.server = NULL};
     int err = open_line(&line);
 
     if (err == 0)

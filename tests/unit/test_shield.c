@@ -95,6 +95,30 @@ static void shield_that_was_cancelled_reports_a_later_error_at_once(void **state
     fx_assert_reports(f, "KeyError exception in shielded future KeyError");
 }
 
+/* asyncio's shield then sets a result twice, too. */
+static void shield_reports_that_another_gave_its_future_a_result(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *outer = shield(f);
+
+    assert_int_equal(aio_future_set_result(outer, NULL), 0);
+    assert_int_equal(aio_future_set_error(f->subject, AIO_EKEY), 0);
+    fx_settle(f);
+    fx_assert_reports(f, "Exception in callback InvalidStateError");
+}
+
+static void shield_lets_go_of_the_inner_once_another_gave_its_future_a_result(void **state)
+{
+    struct fixture *f = *state;
+    aio_future *outer = shield(f);
+
+    assert_int_equal(aio_future_set_result(outer, NULL), 0);
+    fx_settle(f);
+    assert_int_equal(aio_future_set_result(f->subject, NULL), 0);
+    fx_settle(f);
+    fx_assert_reports(f, "");
+}
+
 static int wait_shielded(void *arg, void **ret_result)
 {
     struct fixture *f = arg;
@@ -185,6 +209,8 @@ int main(void)
         TEST(shield_of_what_is_cancelled_is_cancelled),
         TEST(shield_of_what_is_done_is_that_itself),
         TEST(shield_that_was_cancelled_reports_a_later_error_at_once),
+        TEST(shield_reports_that_another_gave_its_future_a_result),
+        TEST(shield_lets_go_of_the_inner_once_another_gave_its_future_a_result),
         TEST(shield_keeps_the_cancellation_of_its_task_from_the_inner),
         TEST(shield_makes_a_coroutine_object_a_task),
         TEST(shield_lets_go_of_the_inner_with_the_outer),
