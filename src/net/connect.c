@@ -26,8 +26,9 @@ struct race;
 
 struct attempt {
     struct race *race;
-    int fd;     /* -1: not begun, or failed */
-    bool ended; /* the connect has come to an end, good or bad */
+    int fd;             /* -1: not begun, or failed */
+    bool ended;         /* the connect has come to an end, good or bad */
+    size_t error_count; /* how many of the race's errors are its own */
 };
 
 struct race {
@@ -42,7 +43,7 @@ struct race {
     aio_handle *timer;  /* may be NULL */
     bool due;           /* the next one is to begin */
     int winner;         /* -1: none yet */
-    size_t error_count; /* of errors: each attempt's, and each local address's */
+    size_t error_count; /* of errors: each attempt's, and each local address's, as they began */
     size_t error_room;
     aio_exception **errors;
     struct attempt *attempts; /* one for each peer */
@@ -50,9 +51,11 @@ struct race {
 
 /* --- errors ---------------------------------------------------------------------------- */
 
-/* Keep the error just raised. 0, or AIO_ENOMEM. */
-static int keep_error(struct race *race, int code)
+/* Keep the error just raised, behind those of the attempts that began before. 0, or AIO_ENOMEM. */
+static int keep_error(struct race *race, struct attempt *attempt, int code)
 {
+    size_t at = 0;
+
     if (race->error_count == race->error_room) {
         size_t room = race->error_room == 0 ? 8 : 2 * race->error_room;
         aio_exception **errors = aio_realloc(race->errors, room * sizeof(aio_exception *));
@@ -62,7 +65,13 @@ static int keep_error(struct race *race, int code)
         race->errors = errors;
         race->error_room = room;
     }
-    race->errors[race->error_count++] = aio_error_catch(code);
+    for (const struct attempt *one = race->attempts; one <= attempt; one++)
+        at += one->error_count;
+    memmove(race->errors + at + 1, race->errors + at,
+            (race->error_count - at) * sizeof(aio_exception *));
+    race->errors[at] = aio_error_catch(code);
+    race->error_count++;
+    attempt->error_count++;
     return 0;
 }
 
@@ -146,7 +155,7 @@ static void drop_attempt(struct race *race, struct attempt *attempt)
 
 /* Bind to the first local address of the peer's family that can be bound to. 0, or a raised code;
  * *short_of says that there was no memory to keep errors. */
-static int bind_local(struct race *race, int fd, int family, bool *short_of)
+static int bind_local(struct race *race, struct attempt *attempt, int family, bool *short_of)
 {
     char text[AIO__ADDRESS_TEXT];
     int last = 0;
@@ -157,11 +166,11 @@ static int bind_local(struct race *race, int fd, int family, bool *short_of)
 
         if (local->family != family)
             continue;
-        if (last != 0 && keep_error(race, last) < 0) {
+        if (last != 0 && keep_error(race, attempt, last) < 0) {
             *short_of = true;
             return AIO_ENOMEM;
         }
-        if (bind(fd, name, local->size) == 0)
+        if (bind(attempt->fd, name, local->size) == 0)
             return 0;
         last = aio_raise(-errno, "error while attempting to bind on address %s: %s",
                          aio__address_text(name, local->size, text), aio_strerror(-errno));
@@ -182,7 +191,7 @@ static int begin_connect(struct race *race, struct attempt *attempt,
         return aio_raise(-errno, "%s", aio_strerror(-errno));
     race->running++;
     if (race->binds)
-        err = bind_local(race, attempt->fd, peer->family, short_of);
+        err = bind_local(race, attempt, peer->family, short_of);
     if (err == 0 && connect(attempt->fd, name, peer->size) == 0) {
         attempt->ended = true;
         return 0;
@@ -213,7 +222,7 @@ static int begin_next(struct race *race)
     err = begin_connect(race, attempt, &race->peers.items[race->begun++], &short_of);
     if (err < 0) {
         race->due = true;
-        return short_of ? err : keep_error(race, err);
+        return short_of ? err : keep_error(race, attempt, err);
     }
     if (race->delay != AIO_FOREVER && race->begun < race->peers.count)
         return aio_loop_call_later(race->loop, race->delay, on_time, race, &race->timer);
@@ -239,7 +248,7 @@ static int judge(struct race *race)
         }
         drop_attempt(race, attempt);
         race->due = true;
-        err = keep_error(race, err);
+        err = keep_error(race, attempt, err);
         if (err < 0)
             return err;
     }

@@ -478,6 +478,21 @@ static void connection_that_fails_alike_everywhere_tells_it_once(void **state)
     room_run(fail_alike);
 }
 
+/* Have ::1 with a full backlog at a port that is 127.0.0.1's too. False: no IPv6 here. */
+static bool silence_v6(struct room *room, int port)
+{
+    struct sockaddr_in6 name = {
+        .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback, .sin6_port = htons((uint16_t)port)};
+
+    room->fds[0] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (room->fds[0] < 0 || bind(room->fds[0], (struct sockaddr *)&name, sizeof(name)) != 0)
+        return false;
+    assert_int_equal(listen(room->fds[0], 0), 0);
+    room->fds[1] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(room->fds[1], (struct sockaddr *)&name, sizeof(name)), 0);
+    return true;
+}
+
 static int race_past_a_silent_one(void *arg, void **ret_result)
 {
     struct room *room = arg;
@@ -485,32 +500,19 @@ static int race_past_a_silent_one(void *arg, void **ret_result)
     AIO_AUTO(aio_server) server = NULL;
     aio_server_options at = AIO_SERVER_OPTIONS_INIT;
     AIO_AUTO(aio_transport) transport = NULL;
-    struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
     struct sockaddr_in own = {0};
     socklen_t size = sizeof(own);
     int fd = -1;
-    int silent;
-    int one;
 
-    /* ::1 has a full backlog, 127.0.0.1 answers, at the same port. */
     at.host = "127.0.0.1";
     at.port = 0;
     TRY(aio_loop_create_server(NULL, room_factory, room, &at, &server));
     CHECK(aio_server_sockets(server, &fd, 1) == 1);
     CHECK(getsockname(fd, (struct sockaddr *)&own, &size) == 0);
-    silent = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (silent < 0)
-        return 0; /* no IPv6 here */
-    room->fds[0] = silent;
-    name.sin6_port = own.sin_port;
-    if (bind(silent, (struct sockaddr *)&name, sizeof(name)) != 0)
-        return 0;
-    CHECK(listen(silent, 0) == 0);
-    one = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    room->fds[1] = one;
-    CHECK(connect(one, (struct sockaddr *)&name, sizeof(name)) == 0);
-
     options.port = ntohs(own.sin_port); /* no host: ::1, then 127.0.0.1 */
+    if (!silence_v6(room, options.port))
+        return 0;
+
     options.happy_eyeballs_delay = 0.01;
     TRY(aio_loop_create_connection(NULL, room_factory, room, &options, &transport));
     CHECK(
@@ -528,6 +530,60 @@ static void connection_race_goes_on_past_an_address_that_is_silent(void **state)
 static void connection_race_survives_every_shortage_of_memory(void **state)
 {
     room_run_starved(race_past_a_silent_one);
+}
+
+struct refusal {
+    struct room *room;
+    aio_connect_options options;
+    char order[3]; /* of the families in the errors */
+};
+
+static int be_refused(void *arg, void **ret_result)
+{
+    struct refusal *refusal = arg;
+    AIO_AUTO(aio_exception) errors = NULL;
+    int err =
+        aio_loop_create_connection(NULL, room_factory, refusal->room, &refusal->options, NULL);
+
+    CHECK(err == AIO_EGROUP);
+    errors = aio_error_catch(err);
+    CHECK(aio_exception_member_count(errors) == 2);
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = aio_exception_message(aio_exception_member(errors, i));
+
+        refusal->order[i] = strstr(text, "'::1'") != NULL ? '6' : '4';
+    }
+    return 0;
+}
+
+/* 127.0.0.1 refuses at once, ::1 when it is gone. */
+static int first_refuses_last(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    struct refusal refusal = {.room = room, .options = AIO_CONNECT_OPTIONS_INIT};
+    AIO_AUTO(aio_task) task = NULL;
+
+    TRY(listen_at(room, -1, &refusal.options.port));
+    close(room->fds[0]);
+    room->fds[0] = -1;
+    if (!silence_v6(room, refusal.options.port))
+        return 0;
+    refusal.options.happy_eyeballs_delay = 0;
+    refusal.options.all_errors = true;
+    task = aio_create_task(be_refused, &refusal);
+    for (int turns = 0; turns < 100; turns++)
+        TRY(aio_sleep(0));
+    CHECK(!aio_future_done(task));
+    close(room->fds[0]);
+    room->fds[0] = -1;
+    TRY(aio_await(task, NULL));
+    CHECK_TEXT(refusal.order, "64");
+    return 0;
+}
+
+static void connection_race_tells_of_its_errors_as_the_attempts_began(void **state)
+{
+    room_run(first_refuses_last);
 }
 
 static int all_refuse(void *arg, void **ret_result)
@@ -578,6 +634,7 @@ int main(void)
         TEST(connection_race_goes_on_past_an_address_that_is_silent),
         TEST(connection_race_survives_every_shortage_of_memory),
         TEST(connection_refused_everywhere_tells_of_all),
+        TEST(connection_race_tells_of_its_errors_as_the_attempts_began),
     };
 
     return RUN_TESTS(tests, NULL, NULL);
