@@ -203,7 +203,7 @@ AIO_API int aio_loop_call_soon_threadsafe(aio_loop *loop, aio_callback_fn fn, vo
  * the order they were made.
  *
  * @param delay  Seconds on the loop's clock. 0 and less still go through the timer
- *               heap. NaN is AIO_EVALUE; AIO_FOREVER never runs.
+ *               heap, as times that are past. NaN is AIO_EVALUE; AIO_FOREVER never runs.
  * Otherwise as aio_loop_call_soon().   asyncio: loop.call_later()   Since: 0.1
  */
 AIO_API int aio_loop_call_later(aio_loop *loop, double delay, aio_callback_fn fn, void *arg,

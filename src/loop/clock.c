@@ -43,9 +43,14 @@ bool aio__loop_when_ns(double when, uint64_t *ret_ns)
 bool aio__loop_deadline(const aio_loop *loop, double delay, uint64_t *ret_ns)
 {
     uint64_t delay_ns;
+    uint64_t now_ns;
 
-    if (!aio__loop_when_ns(delay, &delay_ns))
+    if (!aio__loop_when_ns(fabs(delay), &delay_ns))
         return false;
-    *ret_ns = delay_ns == UINT64_MAX ? UINT64_MAX : aio__loop_now_ns(loop) + delay_ns;
+    now_ns = aio__loop_now_ns(loop);
+    if (delay >= 0)
+        *ret_ns = delay_ns == UINT64_MAX ? UINT64_MAX : now_ns + delay_ns;
+    else
+        *ret_ns = now_ns > delay_ns ? now_ns - delay_ns : 0;
     return true;
 }

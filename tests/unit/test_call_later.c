@@ -21,7 +21,7 @@ static int note(void *arg)
     return 0;
 }
 
-static char timer[] = "timer ", call[] = "call ", next[] = "next ";
+static char timer[] = "timer ", earlier[] = "earlier ", call[] = "call ", next[] = "next ";
 
 static int note_next_and_stop(void *arg)
 {
@@ -52,6 +52,22 @@ static int start_with_time(void *arg)
            aio_loop_call_soon(loop, call_and_queue_next, loop, NULL);
 }
 
+/* Deadlines that are past are those of the times that they say, and in their order (S4). */
+static int start_in_the_past(void *arg)
+{
+    aio_loop *loop = arg;
+    AIO_AUTO(aio_handle) handle = NULL;
+    double before = aio_loop_time(loop);
+    int err = aio_loop_call_later(loop, -0.25, note, timer, NULL);
+
+    if (err == 0)
+        err = aio_loop_call_later(loop, -0.5, note, earlier, &handle);
+    if (err == 0 && !(aio_handle_when(handle) >= before - 0.5 - 1e-6 &&
+                      aio_handle_when(handle) <= aio_loop_time(loop) - 0.5 + 1e-6))
+        err = AIO_ERUNTIME;
+    return err < 0 ? err : aio_loop_call_soon(loop, call_and_queue_next, loop, NULL);
+}
+
 static const char *run(aio_callback_fn start)
 {
     aio_loop *loop = aio_new_event_loop();
@@ -75,6 +91,11 @@ static void timer_for_now_runs_in_the_next_iteration_behind_what_is_queued(void 
     assert_string_equal(run(start_with_time), "call timer next ");
 }
 
+static void timers_with_negative_delays_run_in_the_order_of_their_times(void **state)
+{
+    assert_string_equal(run(start_in_the_past), "call earlier timer next ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +105,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             timer_for_now_runs_in_the_next_iteration_behind_what_is_queued, count_allocations,
             check_allocations),
+        cmocka_unit_test_setup_teardown(timers_with_negative_delays_run_in_the_order_of_their_times,
+                                        count_allocations, check_allocations),
     };
 
     return RUN_TESTS(tests, NULL, NULL);
