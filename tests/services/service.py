@@ -140,6 +140,9 @@ class Service:
     def freeze(self):
         """Let it answer nobody, until thaw(): its connections stay."""
         self.process.send_signal(signal.SIGSTOP)
+        # A thread on another processor goes on for a moment, and may answer. The stop is told of
+        # when it is that of all.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
