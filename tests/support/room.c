@@ -262,6 +262,13 @@ void room_socketpair(int fds[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 }
 
+int room_hang_up(struct room *room)
+{
+    close(room->fds[1]);
+    room->fds[1] = -1;
+    return 0;
+}
+
 void room_tcp_pair(int fds[2])
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -381,4 +388,22 @@ static void run_once(void *arg)
 void room_run_starved(aio_coro_fn body)
 {
     assert_true(with_each_allocation_failing(run_once, &body) > 0);
+}
+
+int room_echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
+{
+    aio_bytes line = {0};
+    int err;
+
+    while ((err = aio_stream_reader_readline(reader, &line)) == 0 && line.size > 0) {
+        err = aio_stream_writer_write(writer, line.data, line.size);
+        aio_bytes_free(&line);
+        if (err == 0)
+            err = aio_stream_writer_drain(writer);
+        if (err < 0)
+            break;
+    }
+    aio_bytes_free(&line);
+    aio_stream_writer_close(writer);
+    return err;
 }

@@ -81,6 +81,12 @@ uint32_t room_sum(uint32_t sum, size_t place, const char *data, size_t size);
 void room_socketpair(int fds[2]);
 void room_tcp_pair(int fds[2]);
 
+/* Close fds[1]. Gives 0. */
+int room_hang_up(struct room *room);
+
+/* A server of streams that sends back each line. */
+int room_echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg);
+
 /* Make close() of a TCP socket a reset. */
 void room_reset(int fd);
 

@@ -14,24 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
-{
-    aio_bytes line = {0};
-    int err;
-
-    while ((err = aio_stream_reader_readline(reader, &line)) == 0 && line.size > 0) {
-        err = aio_stream_writer_write(writer, line.data, line.size);
-        aio_bytes_free(&line);
-        if (err == 0)
-            err = aio_stream_writer_drain(writer);
-        if (err < 0)
-            break;
-    }
-    aio_bytes_free(&line);
-    aio_stream_writer_close(writer);
-    return err;
-}
-
 static int port_of(aio_server *server)
 {
     struct sockaddr_in name = {0};
@@ -79,13 +61,13 @@ static const char *path_of_ours(void)
 
 static int open_by_tcp(struct line *line)
 {
-    TRY(aio_start_server(echo_lines, NULL, "127.0.0.1", 0, &line->server));
+    TRY(aio_start_server(room_echo_lines, NULL, "127.0.0.1", 0, &line->server));
     return aio_open_connection("127.0.0.1", port_of(line->server), &line->reader, &line->writer);
 }
 
 static int open_by_path(struct line *line)
 {
-    TRY(aio_start_unix_server(echo_lines, NULL, path_of_ours(), &line->server));
+    TRY(aio_start_unix_server(room_echo_lines, NULL, path_of_ours(), &line->server));
     return aio_open_unix_connection(path_of_ours(), &line->reader, &line->writer);
 }
 
@@ -206,7 +188,7 @@ static int leave_alone(void *arg, void **ret_result)
     struct stat found;
 
     CHECK(file != NULL && fputs("precious", file) >= 0 && fclose(file) == 0);
-    CHECK_CODE(aio_start_unix_server(echo_lines, NULL, path_of_ours(), &server), -EADDRINUSE);
+    CHECK_CODE(aio_start_unix_server(room_echo_lines, NULL, path_of_ours(), &server), -EADDRINUSE);
     CHECK(stat(path_of_ours(), &found) == 0 && S_ISREG(found.st_mode) && found.st_size == 8);
     CHECK(unlink(path_of_ours()) == 0);
     return 0;
@@ -227,7 +209,7 @@ static int refused(void *arg, void **ret_result)
     CHECK_CODE(aio_open_unix_connection("/not/there", &reader, &writer), -ENOENT);
     CHECK_CODE(aio_open_connection("127.0.0.1", 70000, &reader, &writer), AIO_EARITHMETIC);
     CHECK_CODE(aio_start_server(NULL, room, "127.0.0.1", 0, &server), AIO_EVALUE);
-    CHECK_CODE(aio_start_server(echo_lines, room, "192.0.2.1", 0, &server), AIO_EOS);
+    CHECK_CODE(aio_start_server(room_echo_lines, room, "192.0.2.1", 0, &server), AIO_EOS);
     CHECK(reader == NULL && writer == NULL && server == NULL);
     return 0;
 }

@@ -34,13 +34,6 @@ static int begin(struct room *room, bool writes, aio_transport **ret_transport)
     return err;
 }
 
-static int hang_up(struct room *room)
-{
-    close(room->fds[1]);
-    room->fds[1] = -1;
-    return 0;
-}
-
 /* --- reading --------------------------------------------------------------------------- */
 
 static int read_all(void *arg, void **ret_result)
@@ -58,7 +51,7 @@ static int read_all(void *arg, void **ret_result)
     CHECK(aio_transport_is_reading(transport));
     CHECK(write(room->fds[1], "abc", 3) == 3);
     TRY(talk_wait_received(talk, 3));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(talk));
     CHECK_TEXT(talk->trace, "made data:3 eof lost");
     CHECK(aio_transport_get_extra_info(transport, "pipe") == NULL || !talk->released);
@@ -183,7 +176,7 @@ static int reader_gone(void *arg, void **ret_result)
     struct room *room = arg;
 
     TRY(begin(room, true, NULL));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(&room->talks[0]));
     CHECK_TEXT(room->talks[0].trace, "made lost");
     return 0;
@@ -201,7 +194,7 @@ static int reader_gone_early(void *arg, void **ret_result)
 
     TRY(begin(room, true, &transport));
     CHECK_CODE(aio_transport_write(transport, much, MUCH), 0);
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(&room->talks[0]));
     CHECK_TEXT(room->talks[0].trace, "made pause lost!BrokenPipeError");
     return 0;
@@ -218,7 +211,7 @@ static int write_to_nobody(void *arg, void **ret_result)
     AIO_AUTO(aio_transport) transport = NULL;
 
     TRY(begin(room, true, &transport));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     CHECK_CODE(aio_transport_write(transport, "x", 1), 0); /* and no SIGPIPE */
     TRY(talk_wait_lost(&room->talks[0]));
     CHECK_TEXT(room->talks[0].trace, "made lost!BrokenPipeError");

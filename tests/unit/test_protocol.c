@@ -34,13 +34,6 @@ static int begin(struct room *room, aio_protocol_factory_fn factory, void *arg,
     return err;
 }
 
-static int hang_up(struct room *room)
-{
-    close(room->fds[1]);
-    room->fds[1] = -1;
-    return 0;
-}
-
 /* --- protocols with few functions ------------------------------------------------------ */
 
 static int fill_here(aio_protocol *self, size_t hint, void **ret_data, size_t *ret_size)
@@ -80,7 +73,7 @@ static int without_functions(void *arg, void **ret_result)
         TRY(room_turn());
         while (recv(room->fds[1], much, MUCH, 0) > 0)
             TRY(aio_sleep(0)); /* and resumes it */
-        TRY(hang_up(room));
+        TRY(room_hang_up(room));
         while (aio_transport_get_protocol(transport) != NULL)
             TRY(aio_sleep(0));
         CHECK(aio_transport_is_closing(transport));
@@ -107,7 +100,7 @@ static int datagrams_without_functions(void *arg, void **ret_result)
     TRY(aio_loop_create_datagram_endpoint(NULL, give_protocol, &silent, &options, &transport));
     CHECK(send(fds[1], "x", 1, 0) == 1);
     TRY(room_turn());
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     CHECK_CODE(aio_transport_sendto(transport, "x", 1, NULL), 0); /* nobody is there to be told */
     CHECK(!aio_transport_is_closing(transport));
     aio_transport_close(transport);
@@ -130,7 +123,7 @@ static int pipe_without_functions(void *arg, void **ret_result)
     TRY(aio_loop_connect_read_pipe(NULL, give_protocol, &silent, fds[0], &transport));
     CHECK(write(fds[1], "x", 1) == 1);
     TRY(room_turn());
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     while (aio_transport_get_protocol(transport) != NULL)
         TRY(aio_sleep(0));
     return 0;
@@ -328,7 +321,7 @@ static int fail_in_lost(void *arg, void **ret_result)
     room->fail_in = "lost";
     room->fail_code = AIO_EKEY;
     TRY(begin(room, room_factory, room, NULL));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(talk));
     TRY(room_turn());
     CHECK_TEXT(talk->trace, "made eof lost");

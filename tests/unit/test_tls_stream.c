@@ -12,24 +12,6 @@
 
 /* --- streams --------------------------------------------------------------------------- */
 
-static int echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
-{
-    aio_bytes line = {0};
-    int err;
-
-    while ((err = aio_stream_reader_readline(reader, &line)) == 0 && line.size > 0) {
-        err = aio_stream_writer_write(writer, line.data, line.size);
-        aio_bytes_free(&line);
-        if (err == 0)
-            err = aio_stream_writer_drain(writer);
-        if (err < 0)
-            break;
-    }
-    aio_bytes_free(&line);
-    aio_stream_writer_close(writer);
-    return err;
-}
-
 static int say_hello(aio_stream_reader *reader, aio_stream_writer *writer)
 {
     aio_bytes line;
@@ -71,7 +53,7 @@ static int streams_by_tcp(void *arg, void **ret_result)
     listening.host = "127.0.0.1";
     listening.port = 0;
     listening.ssl = tls_server;
-    TRY(aio_start_server_with(echo_lines, room, &listening, 0, &listener));
+    TRY(aio_start_server_with(room_echo_lines, room, &listening, 0, &listener));
     options = tls_room_options(tls_room_port(listener));
     TRY(aio_open_connection_with(&options, 0, &reader, &writer));
     err = talk(reader, writer);
@@ -99,7 +81,7 @@ static int streams_by_path(void *arg, void **ret_result)
     (void)snprintf(path, sizeof(path), "/tmp/aioc-tls-%ld.sock", (long)getpid());
     listening.path = path;
     listening.ssl = tls_server;
-    TRY(aio_start_unix_server_with(echo_lines, room, &listening, 0, &listener));
+    TRY(aio_start_unix_server_with(room_echo_lines, room, &listening, 0, &listener));
     options.path = path;
     options.ssl = tls_client;
     options.server_hostname = "one.test";
@@ -130,7 +112,7 @@ static int serve_upgrade(aio_stream_reader *reader, aio_stream_writer *writer, v
         err = aio_stream_writer_write(writer, "go on\n", 6);
     if (err == 0)
         err = aio_stream_writer_start_tls(writer, tls_server, NULL);
-    return err < 0 ? err : echo_lines(reader, writer, arg);
+    return err < 0 ? err : room_echo_lines(reader, writer, arg);
 }
 
 static int upgrade(aio_stream_reader *reader, aio_stream_writer *writer)
@@ -366,7 +348,7 @@ static int upgrade_wrongly(void *arg, void **ret_result)
     AIO_AUTO(aio_stream_writer) writer = NULL;
     aio_tls_options options = AIO_TLS_OPTIONS_INIT;
 
-    TRY(aio_start_server(echo_lines, room, "127.0.0.1", 0, &listener));
+    TRY(aio_start_server(room_echo_lines, room, "127.0.0.1", 0, &listener));
     TRY(aio_open_connection("127.0.0.1", tls_room_port(listener), &reader, &writer));
     CHECK_CODE(aio_stream_writer_start_tls(writer, NULL, NULL), AIO_EVALUE);
     CHECK_CODE(aio_stream_writer_start_tls(writer, tls_client, NULL), AIO_EVALUE); /* whom? */
@@ -398,7 +380,7 @@ static int talk_in_thread(void *arg, void **ret_result)
     listening.host = "127.0.0.1";
     listening.port = 0;
     listening.ssl = tls_server;
-    TRY(aio_start_server_with(echo_lines, NULL, &listening, 0, &listener));
+    TRY(aio_start_server_with(room_echo_lines, NULL, &listening, 0, &listener));
     options = tls_room_options(tls_room_port(listener));
     for (int i = 0; i < 3; i++) {
         AIO_AUTO(aio_stream_reader) reader = NULL;

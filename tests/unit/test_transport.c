@@ -34,13 +34,6 @@ static int begin(struct room *room, bool tcp, aio_transport **ret_transport)
     return err;
 }
 
-static int hang_up(struct room *room)
-{
-    close(room->fds[1]);
-    room->fds[1] = -1;
-    return 0;
-}
-
 /* The peer reads all there is now: how much, 0 at EOF too. */
 static size_t drain(struct room *room, uint32_t *sum, size_t place)
 {
@@ -77,7 +70,7 @@ static int order(void *arg, void **ret_result)
     CHECK(aio_transport_get_loop(transport) == room->loop);
     CHECK(aio_transport_is_reading(transport));
     TRY(talk_wait_received(talk, 5));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(talk));
     CHECK_TEXT(talk->trace, "made data:5 eof lost");
     CHECK(aio_transport_is_closing(transport));
@@ -221,7 +214,7 @@ static int switch_protocol(void *arg, void **ret_result)
     room->talks[0].released = true; /* no longer the transport's */
     CHECK(send(room->fds[1], "x", 1, 0) == 1);
     TRY(talk_wait_received(&room->talks[1], 1));
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     TRY(talk_wait_lost(&room->talks[1]));
     CHECK_TEXT(room->talks[0].trace, "made");
     CHECK_TEXT(room->talks[1].trace, "data:1 eof lost");
@@ -515,7 +508,7 @@ static int write_to_nobody(void *arg, void **ret_result)
 
     TRY(begin(room, false, &transport));
     CHECK_CODE(aio_transport_pause_reading(transport), 0);
-    TRY(hang_up(room));
+    TRY(room_hang_up(room));
     CHECK_CODE(aio_transport_write(transport, "x", 1), 0); /* the call does not fail */
     CHECK(!talk->lost);
     TRY(talk_wait_lost(talk));

@@ -103,9 +103,11 @@ static void say_where(const struct serving *serving)
 
     if (options->sock >= 0) /* that of a worker, say */
         (void)getsockname(options->sock, (struct sockaddr *)&address, &size);
-    if (options->path != NULL || address.sun_family == AF_UNIX)
-        say(serving, "%s running on unix socket %s (Press CTRL+C to quit)", name,
-            options->path != NULL ? options->path : address.sun_path);
+    if (options->path != NULL)
+        say(serving, "%s running on unix socket %s (Press CTRL+C to quit)", name, options->path);
+    else if (address.sun_family == AF_UNIX) /* whose path may fill its place to the end */
+        say(serving, "%s running on unix socket %.*s (Press CTRL+C to quit)", name,
+            (int)sizeof(address.sun_path), address.sun_path);
     else
         say(serving, "%s running on http%s://%s:%d (Press CTRL+C to quit)", name,
             options->tls == NULL ? "" : "s", options->host, aio_http_server_port(serving->server));
