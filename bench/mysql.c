@@ -2,7 +2,7 @@
 /*
  * mysql.c - what does it cost a client to read a row of MySQL?
  *
- * usage: mysql [--busy-poll MICROSECONDS] SOCKET
+ * usage: mysql [--never-look] SOCKET
  *
  * Of a server at a unix socket, database lab, user root without a password. One operation is
  * SELECT id, name, val FROM t WHERE id = ?, prepared, with ids from 1 to 1000:

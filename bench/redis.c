@@ -2,7 +2,7 @@
 /*
  * redis.c - what does it cost a client to ask redis?
  *
- * usage: redis [--busy-poll MICROSECONDS] PORT
+ * usage: redis [--never-look] PORT
  *
  * Of a server at 127.0.0.1:PORT, one operation being HSET of two fields and HGETALL of them:
  *

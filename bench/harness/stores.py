@@ -12,7 +12,7 @@ from mariadb import Mariadb  # noqa: E402
 from redis import Redis  # noqa: E402
 from service import folder  # noqa: E402
 
-BUSY = 'aioc, busy_poll 100 us'  # before it sleeps
+SLEEPS = 'aioc that sleeps'  # at once, AIO_BUSY_POLL_NEVER
 
 TABLE = """
 CREATE DATABASE lab;
@@ -55,7 +55,7 @@ class Store(Suite):
         if not ours or self.service.program() is None:
             return
         calls = {'aioc': partial(self.measure, ours),
-                 BUSY: partial(self.measure, [*ours, '--busy-poll', 100])}
+                 SLEEPS: partial(self.measure, [*ours, '--never-look'])}
         for name, program in self.baselines.items():
             if found := self.programs.built(program):
                 calls[name] = partial(self.measure, found)

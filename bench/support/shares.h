@@ -74,7 +74,7 @@ static inline int bench_shares(const struct bench_work *work, void *const *conne
     return err;
 }
 
-static double bench_busy_poll; /* seconds that the loop looks before it sleeps */
+static double bench_busy_poll; /* as of aio_loop_options */
 
 static inline aio_loop *bench_make_loop(void *arg)
 {
@@ -85,16 +85,16 @@ static inline aio_loop *bench_make_loop(void *arg)
     return aio_loop_new(&options);
 }
 
-/* The main function of such a program: NAME [--busy-poll MICROSECONDS] SERVER. `fn` gets SERVER. */
+/* The main function of such a program: NAME [--never-look] SERVER. `fn` gets SERVER. */
 static inline int bench_client_main(int argc, char **argv, aio_coro_fn fn)
 {
     aio_runner_options options = AIO_RUNNER_OPTIONS_INIT;
     int err;
 
-    if (argc == 4 && strcmp(argv[1], "--busy-poll") == 0) {
-        bench_busy_poll = strtod(argv[2], NULL) * 1e-6;
+    if (argc == 3 && strcmp(argv[1], "--never-look") == 0) {
+        bench_busy_poll = AIO_BUSY_POLL_NEVER;
     } else if (argc != 2) {
-        fprintf(stderr, "usage: %s [--busy-poll MICROSECONDS] SERVER\n", argv[0]);
+        fprintf(stderr, "usage: %s [--never-look] SERVER\n", argv[0]);
         return 2;
     }
     options.loop_factory = bench_make_loop;

@@ -15,7 +15,6 @@
  */
 #include "base/backtrace.h"
 #include "base/error.h"
-#include "loop/busy_poll.h"
 #include "loop/sched.h"
 
 #include <aio/embed.h>
@@ -224,8 +223,8 @@ static void refuse_child(aio_loop *loop)
     aio__alarm_let_go(loop);
 }
 
-/* Between the dispatch, which had something to do or not, and the next poll. */
-static void after_dispatch(aio_loop *loop, uint64_t began_ns, bool had_work)
+/* Between the dispatch and the next poll. */
+static void after_dispatch(aio_loop *loop, uint64_t began_ns)
 {
     bool busy = is_busy(loop);
 
@@ -235,8 +234,8 @@ static void after_dispatch(aio_loop *loop, uint64_t began_ns, bool had_work)
     if (loop->running && (loop->stopping || loop->leave_code != 0))
         uv_stop(loop->uv);
     loop->over = loop->uv != NULL && loop->uv->stop_flag != 0;
-    if (AIO__UNLIKELY(loop->busy_poll_ns != 0) && !busy)
-        busy = aio__busy_poll_goes_on(loop, had_work);
+    if (!busy && aio__busy_poll_cares(&loop->busy_poll) && !loop->set_up) /* or the host waits */
+        busy = aio__busy_poll_goes_on(&loop->busy_poll, aio__loop_now_ns(loop));
     set_idle(loop, busy);
     trim_stacks(loop);
     keep_host_alive(loop);
@@ -248,7 +247,6 @@ static void take_turn(aio_loop *loop)
     struct aio__thread *thread = aio__thread();
     aio_loop *outer = thread->running;
     uint64_t began_ns;
-    bool has_work;
 
     loop->in_poll = false;
     loop->arrivals = 0;
@@ -267,16 +265,15 @@ static void take_turn(aio_loop *loop)
     aio__inbox_drain(loop);
     if (loop->is_virtual)
         pass_virtual_time(loop);
-    has_work = loop->ready.head != NULL || loop->timers.first_key <= began_ns;
-    if (AIO__UNLIKELY(loop->busy_poll_ns != 0) && has_work)
-        aio__busy_poll_found(loop, began_ns);
+    if (loop->ready.head != NULL || loop->timers.first_key <= began_ns)
+        aio__busy_poll_found(&loop->busy_poll, began_ns);
     aio__loop_dispatch(loop);
     /* A step may have been the one that forked. A single poll more would be of the parent's epoll
      * instance, and libuv would take out of that what the parent alone has put in meanwhile. */
     if (AIO__UNLIKELY(aio__loop_is_from_before_fork(loop)))
         refuse_child(loop);
     else
-        after_dispatch(loop, began_ns, has_work);
+        after_dispatch(loop, began_ns);
     if (!loop->running) {
         thread->running = outer;
         report_leaving(loop);

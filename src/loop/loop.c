@@ -101,14 +101,25 @@ bool aio__loop_bury(aio_loop *loop)
 
 /* --- making and closing ---------------------------------------------------------------- */
 
+static void init_busy_poll(aio_loop *loop, const aio_loop_options *options)
+{
+    uint64_t look_ns;
+
+    if (loop->is_virtual || options->uv != NULL || !aio__loop_when_ns(options->busy_poll, &look_ns))
+        return;
+    if (options->busy_poll > 0)
+        aio__busy_poll_always(&loop->busy_poll, look_ns);
+    else if (options->busy_poll == 0)
+        aio__busy_poll_learn(&loop->busy_poll);
+}
+
 static void init_fields(aio_loop *loop, const aio_loop_options *options)
 {
     const char *debug = getenv("AIO_DEBUG");
 
     loop->is_virtual = options->clock == AIO_CLOCK_VIRTUAL;
     loop->measures_stacks = options->measure_stacks;
-    if (!loop->is_virtual && aio__loop_when_ns(options->busy_poll, &loop->busy_poll_ns))
-        loop->idle_since_ns = aio__loop_now_ns(loop);
+    init_busy_poll(loop, options);
     loop->slow_callback = DEFAULT_SLOW_CALLBACK;
     loop->alarm_fd = -1;
     loop->alarm_ns = UINT64_MAX;
@@ -159,7 +170,7 @@ static int check_options(const aio_loop_options *options)
 {
     if (options->size < sizeof(*options) || (unsigned)options->clock > AIO_CLOCK_VIRTUAL)
         return aio_raise(AIO_EVALUE, "bad loop options");
-    if (!(options->busy_poll >= 0))
+    if (!(options->busy_poll >= 0 || options->busy_poll == AIO_BUSY_POLL_NEVER))
         return aio_raise(AIO_EVALUE, "no time to look for I/O: busy_poll is %g",
                          options->busy_poll);
     if (options->busy_poll > 0 && options->uv != NULL)

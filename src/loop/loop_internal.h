@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "fiber/fiber.h"
+#include "loop/busy_poll.h"
 #include "loop/ready.h"
 
 #include <aio/loop.h>
@@ -128,11 +129,9 @@ struct aio_loop {
     struct aio__ready *handover; /* taken on a fiber, to be run on the thread's own stack */
     struct aio__direct *direct;  /* the innermost strand that returns to its caller */
     struct aio__fiber_pool *fibers;
-    unsigned polls_over;    /* with more idle stacks than it may have */
-    unsigned arrivals;      /* descriptors that this poll has found and no dispatch has looked at */
-    uint64_t busy_poll_ns;  /* how long to look before sleeping; 0: not at all */
-    uint64_t idle_since_ns; /* busy polling: when there was nothing more to do */
-    bool comes_soon;        /* busy polling: after the wait before there was something as soon */
+    unsigned polls_over; /* with more idle stacks than it may have */
+    unsigned arrivals;   /* descriptors that this poll has found and no dispatch has looked at */
+    struct aio__busy_poll busy_poll;
     const struct aio__strand_ops *strand_ops;
 
     _Atomic(struct aio__ready *) inbox; /* calls from other threads, last first */

@@ -214,15 +214,32 @@ static void go_round(struct circle *circle)
     assert_int_equal(circle->made, 0);
 }
 
+static void open_circle(struct circle *circle, double busy_poll)
+{
+    aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
+
+    options.busy_poll = busy_poll;
+    circle->loop = aio_loop_new(&options);
+    assert_non_null(circle->loop);
+    assert_int_equal(pipe(circle->ends), 0);
+    assert_int_equal(write(circle->ends[1], "x", 1), 1);
+    assert_int_equal(aio_loop_add_reader(circle->loop, circle->ends[0], pass_on, circle), 0);
+}
+
+static void close_circle(struct circle *circle)
+{
+    assert_true(aio_loop_remove_reader(circle->loop, circle->ends[0]));
+    assert_int_equal(aio_loop_close(circle->loop), 0);
+    aio_loop_unref(circle->loop);
+    (void)close(circle->ends[0]);
+    (void)close(circle->ends[1]);
+}
+
 static void poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone(void **state)
 {
-    struct circle circle = {.loop = aio_new_event_loop()};
+    struct circle circle;
 
-    assert_non_null(circle.loop);
-    assert_int_equal(pipe(circle.ends), 0);
-    assert_int_equal(write(circle.ends[1], "x", 1), 1);
-    assert_int_equal(aio_loop_add_reader(circle.loop, circle.ends[0], pass_on, &circle), 0);
-
+    open_circle(&circle, AIO_BUSY_POLL_NEVER);
     go_round(&circle);
     assert_int_equal(circle.reads, ROUNDS);
     assert_int_equal(aio_loop_watch_lag(circle.loop, true), 0);
@@ -231,12 +248,17 @@ static void poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone(void **
     assert_int_equal(aio_loop_watch_lag(circle.loop, false), 0);
     go_round(&circle);
     assert_int_equal(circle.reads, ROUNDS);
+    close_circle(&circle);
+}
 
-    assert_true(aio_loop_remove_reader(circle.loop, circle.ends[0]));
-    assert_int_equal(aio_loop_close(circle.loop), 0);
-    aio_loop_unref(circle.loop);
-    (void)close(circle.ends[0]);
-    (void)close(circle.ends[1]);
+static void poll_looks_at_the_clock_twice_at_most_to_measure_a_wait(void **state)
+{
+    struct circle circle;
+
+    open_circle(&circle, 0);
+    go_round(&circle);
+    assert_in_range(circle.reads, ROUNDS, 2 * ROUNDS);
+    close_circle(&circle);
 }
 
 int main(void)
@@ -248,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             poll_looks_at_the_clock_once_and_once_more_for_the_lag_alone, count_allocations,
             check_allocations),
+        cmocka_unit_test_setup_teardown(poll_looks_at_the_clock_twice_at_most_to_measure_a_wait,
+                                        count_allocations, check_allocations),
     };
 
     return RUN_TESTS(tests, NULL, NULL);
