@@ -7,7 +7,7 @@ import platform
 import re
 import statistics
 
-from .figures import OURS, number, ratio, read_targets, spread, verdicts
+from .figures import FLOORS, OURS, number, ratio, read_targets, spread, verdicts
 
 FLAT = 1.5  # how much more a thing may cost among many than among few
 
@@ -131,11 +131,18 @@ def summary(figures, targets):
     missed = [f'`{verdict.label}`: {number(verdict.value)}, {verdict.target}'
               + ('' if verdict.is_settled else '; rounds on both sides of it')
               for verdict in found if not verdict.met and verdict.floor is None]
-    missed += [f'`{line}`, {span}: {times[OURS]:.2f} times, ≤ {FLAT}'
-               for line, span, times in flat if times[OURS] > FLAT]
     beyond = [f'`{verdict.label}`: {number(verdict.value)}, {verdict.target}; '
               f'{verdict.floor[1]} {number(verdict.floor[0])}'
               for verdict in found if verdict.floor is not None]
+    for line, span, times in flat:
+        if times[OURS] <= FLAT:
+            continue
+        what = f'`{line}`, {span}: {times[OURS]:.2f} times, ≤ {FLAT}'
+        grown, who = min(((times[name], name) for name in FLOORS if name in times), default=(0, ''))
+        if grown > FLAT:
+            beyond.append(f'{what}; {who} {grown:.2f}')
+        else:
+            missed.append(what)
     count = len(found) + len(flat)
     yield f'{count - len(missed) - len(beyond)} of {count} targets are met.'
     if missed:

@@ -11,11 +11,11 @@
  */
 #include "loop/busy_poll.h"
 
-/* Nanoseconds. A processor of a virtual machine that sleeps for less than SOON_NS of real waiting
- * has been seen to take 200 us to wake. */
+/* Nanoseconds. What takes half of LOOK_NS has been seen to take 200 us with sleeping, on a virtual
+ * machine; it has to count as soon there too. */
 enum { SOON_NS = 400000, LOOK_NS = 100000, WORTH_NS = 5000 };
 
-enum { ROUND = 32, SHORTEST_REST = 16 * ROUND, LONGEST_REST = 1024 * ROUND, MOST_ROUNDS = 256 };
+enum { ROUND = 32, SHORTEST_REST = 4 * ROUND, LONGEST_REST = 1024 * ROUND, MOST_ROUNDS = 256 };
 
 static void begin_round(struct aio__busy_poll *poll, enum aio__busy_poll_mode mode)
 {
