@@ -94,7 +94,7 @@ AIO_API bool aio_error_is(int code, int class_code);
 /**
  * The Python name of a code's exception: "ValueError", "CancelledError",
  * "ConnectionResetError" or "OSError" for system codes, "Error" for the
- * program's own that were not registered.
+ * program's own that were not registered; "None" for 0 and above, which are no error.
  *
  * @return A string that lives for ever, never NULL.
  * Thread: any.                                                  Since: 0.1

@@ -142,8 +142,8 @@ AIO_DEFINE_AUTO(aio_http_session)
 AIO_API void aio_http_session_close(aio_http_session *session);
 /** Whether it is closed; NULL counts as closed.   asyncio: ClientSession.closed   Since: 0.1 */
 AIO_API bool aio_http_session_is_closed(const aio_http_session *session);
-/** Leave the block that a session is for: close and drop it. @return @p code, what the body ended
- *  with; for a NULL session and 0, why it could not be made.
+/** Leave the block that a session is for: close and drop it, in the place of AIO_AUTO(), not beside
+ *  it. @return @p code, what the body ended with; for a NULL session and 0, why it could not be made.
  *  Suspends: no.   asyncio: ClientSession.__aexit__()   Since: 0.1 */
 AIO_API int aio_http_session_exit(aio_http_session *session, int code);
 
@@ -344,7 +344,8 @@ AIO_API aio_http_response *aio_http_response_ref(aio_http_response *response);
  *  with it the connection unless it is HTTP/2's.   asyncio: ClientResponse.close()   Since: 0.1 */
 AIO_API void aio_http_response_unref(aio_http_response *response);
 AIO_DEFINE_AUTO(aio_http_response)
-/** Leave the block that a response is for: drop it. @return @p code, what the body ended with.
+/** Leave the block that a response is for: drop it. It is in the place of AIO_AUTO(), not beside it,
+ *  unlike the exit functions of locks, groups and servers. @return @p code, what the body ended with.
  *  Suspends: no.   asyncio: ClientResponse.__aexit__()   Since: 0.1 */
 AIO_API int aio_http_response_exit(aio_http_response *response, int code);
 

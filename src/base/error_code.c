@@ -261,7 +261,7 @@ bool aio_error_is(int code, int class_code)
 
 const char *aio_error_name(int code)
 {
-    return info_of(code).name;
+    return code < 0 ? info_of(code).name : "None";
 }
 
 bool aio__error_number(int code, int *ret_number)

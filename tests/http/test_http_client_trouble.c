@@ -98,6 +98,32 @@ static void a_refused_connection_is_told_without_secrets(void **state)
     room_run(refused);
 }
 
+static int without_descriptors(void *arg, void **ret_result)
+{
+    AIO_AUTO(aio_http_session) session = aio_http_session_new(NULL);
+    aio_http_response *nothing = NULL;
+    struct rlimit former;
+    struct rlimit none;
+    int err;
+
+    CHECK_CODE(outcome(session, "/small", NULL), 0);
+    CHECK(getrlimit(RLIMIT_NOFILE, &former) == 0);
+    none = former;
+    none.rlim_cur = 0;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    err = aio_http_get(session, "http://127.0.0.1:1/", NULL, &nothing);
+    CHECK(setrlimit(RLIMIT_NOFILE, &former) == 0);
+    CHECK_CODE(err, -EMFILE);
+    CHECK_TEXT(aio_error_text(err),
+               "Cannot connect to host http://127.0.0.1:1 [Too many open files]");
+    return still_works(session);
+}
+
+static void a_lack_of_descriptors_is_told_as_what_it_is(void **state)
+{
+    room_run(without_descriptors);
+}
+
 static int no_name(void *arg, void **ret_result)
 {
     aio_dns_options dns = AIO_DNS_OPTIONS_INIT;
@@ -686,6 +712,7 @@ int main(void)
         cmocka_unit_test(each_way_to_break_off_has_a_code_and_the_session_goes_on),
         cmocka_unit_test(what_came_before_the_cut_can_be_read),
         cmocka_unit_test(a_refused_connection_is_told_without_secrets),
+        cmocka_unit_test(a_lack_of_descriptors_is_told_as_what_it_is),
         cmocka_unit_test(a_name_that_is_not_found_has_its_own_code),
         cmocka_unit_test(a_server_that_restarts_is_asked_again),
         cmocka_unit_test(a_server_that_stalls_runs_out_of_time),

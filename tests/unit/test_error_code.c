@@ -136,7 +136,6 @@ static void code_has_pythons_name(void **state)
         {AIO_EUSER, "Error"},
         {AIO_EUSER - 12345, "Error"},
         {-15000, "Exception"}, /* in no range */
-        {0, "Exception"},
         {AIO_ENOMEM, "MemoryError"},
         {AIO_ETIMEDOUT, "TimeoutError"},
         {-ECONNRESET, "ConnectionResetError"},
@@ -167,6 +166,12 @@ static void code_has_pythons_name(void **state)
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         assert_string_equal(aio_error_name(names[i].code), names[i].name);
+}
+
+static void what_is_no_error_is_called_none(void **state)
+{
+    assert_string_equal(aio_error_name(0), "None");
+    assert_string_equal(aio_error_name(77), "None");
 }
 
 static void code_says_what_its_exception_says(void **state)
@@ -258,6 +263,7 @@ int main(void)
         cmocka_unit_test(code_is_of_the_classes_python_gives_it),
         cmocka_unit_test(code_of_the_system_is_an_os_error),
         cmocka_unit_test(code_has_pythons_name),
+        cmocka_unit_test(what_is_no_error_is_called_none),
         cmocka_unit_test(code_says_what_its_exception_says),
         cmocka_unit_test(code_of_the_system_says_what_the_system_says),
         cmocka_unit_test(code_of_libuv_is_an_errno_or_known),

@@ -158,7 +158,8 @@ void aio__httpc_set_failure(int code);
 int aio__httpc_read_proxy(const aio_http_session *session, const char *text,
                           struct aio__httpc_url *url);
 
-/* An easy handle whose sockets are the session's; NULL when memory is short. */
+/* An easy handle whose sockets are the session's, once its OPENSOCKETDATA is a response of it; NULL
+ * when memory is short. */
 CURL *aio__httpc_easy_new(aio_http_session *session);
 /* Prepare, and end, the part of a session that drives libcurl. */
 int aio__httpc_engine_open(aio_http_session *session);
@@ -212,6 +213,7 @@ struct aio_http_response {
     aio_future *waiter;           /* finished when something has happened; NULL: nobody waits */
     unsigned wanted;              /* of the engine: AIO__HTTPC_START, ... */
     int code;                     /* with `ended`: 0, or why not */
+    int socket_error;             /* errno of a socket that could not be made; 0: none */
     bool is_added;
     bool ended;                  /* nothing more comes */
     bool connected;              /* and the request is being sent */

@@ -144,7 +144,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
     (void)easy;
     (void)unused;
     if (sock == NULL) {
-        session->starved = what != CURL_POLL_REMOVE;
+        if (what != CURL_POLL_REMOVE)
+            session->starved = true;
         return 0;
     }
     sock->wanted = what == CURL_POLL_REMOVE ? 0 : (unsigned char)(what & CURL_POLL_INOUT);
@@ -156,13 +157,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
 /* libcurl's: make a socket. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    aio_http_session *session = arg;
+    aio_http_response *response = arg;
+    aio_http_session *session = response->session;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     struct aio__httpc_socket *sock;
 
     (void)purpose;
-    if (fd < 0)
+    if (fd < 0) {
+        response->socket_error = errno;
         return CURL_SOCKET_BAD;
+    }
     sock = get_socket(session, fd);
     if (sock == NULL) {
         (void)close(fd);
@@ -508,7 +512,6 @@ CURL *aio__httpc_easy_new(aio_http_session *session)
     if (easy == NULL)
         return NULL;
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, session);
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session);
     return easy;

@@ -36,6 +36,13 @@ static int system_code(const aio_http_response *response, int otherwise)
     return number > 0 ? -(int)number : otherwise;
 }
 
+/* Why there is no connection. libcurl does not ask why it was given no socket. */
+static int connect_code(const aio_http_response *response)
+{
+    return system_code(response,
+                       response->socket_error > 0 ? -response->socket_error : -ECONNREFUSED);
+}
+
 /* The connection was lost, or the server broke off, or the proxy said no. */
 static int lost_code(const aio_http_response *response)
 {
@@ -55,7 +62,7 @@ int aio__httpc_code_of(CURLcode result, const aio_http_response *response)
     case CURLE_URL_MALFORMAT: return AIO_EVALUE;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return AIO_EAI_NONAME;
-    case CURLE_COULDNT_CONNECT: return system_code(response, -ECONNREFUSED);
+    case CURLE_COULDNT_CONNECT: return connect_code(response);
     case CURLE_OPERATION_TIMEDOUT: return AIO_ETIMEDOUT;
     case CURLE_PEER_FAILED_VERIFICATION: return AIO_ESSLCERT;
     case CURLE_SSL_CONNECT_ERROR:
@@ -83,9 +90,10 @@ int aio__httpc_code_of(CURLcode result, const aio_http_response *response)
 int aio__httpc_transfer_raise(const aio_http_response *response)
 {
     int code = response->code;
-    const char *why = response->why != NULL     ? response->why
-                      : response->error[0] != 0 ? response->error
-                                                : aio_strerror(code);
+    const char *why = response->why != NULL             ? response->why
+                      : code == -response->socket_error ? aio_strerror(code)
+                      : response->error[0] != 0         ? response->error
+                                                        : aio_strerror(code);
 
     if (code == AIO_ENOMEM || code == AIO_ECANCELLED)
         return code;

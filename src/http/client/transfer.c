@@ -487,6 +487,8 @@ int aio__httpc_transfer_prepare(aio_http_response *response)
     if (easy == NULL)
         return AIO_ENOMEM;
     response->easy = easy;
+    response->socket_error = 0;
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, response);
     if (make_headers(response) < 0)
         return AIO_ENOMEM;
     result = set_method(response, easy);
