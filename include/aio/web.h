@@ -182,8 +182,8 @@ typedef struct aio_web_options {
  *
  * @param options  Borrowed; NULL: the defaults. A sock is taken, even if the start fails; workers share
  *                 it.
- * @return 0 after a signal; AIO_ECANCELLED; what the start failed with; AIO_EVALUE and
- *         AIO_ENOTASK for a wrong call, which takes nothing.
+ * @return 0 after a signal; AIO_ECANCELLED; what the start failed with; AIO_EVALUE (a path beside
+ *         host, port or sock, too) and AIO_ENOTASK for a wrong call, which takes nothing.
  * Suspends: yes.   Cancellation point: yes.   Thread: the main one, for the signals; in others
  * there are none.   asyncio: none; uvicorn.Server.serve()        Since: 0.1
  */
