@@ -149,10 +149,13 @@ int aio__mysql_prepare(aio_mysql_cursor *cursor, const char *sql, size_t count)
 
     if (cursor->stmt == NULL || strcmp(cursor->stmt_sql, sql) != 0)
         err = prepare_anew(cursor, sql);
-    if (err == 0 && count != cursor->bound->param_count)
-        err = aio_raise(AIO_ETYPE, "the statement takes %zu values, not %zu",
-                        cursor->bound->param_count, count);
-    return err;
+    if (err < 0)
+        return err;
+    assert(cursor->bound != NULL);
+    return count == cursor->bound->param_count
+               ? 0
+               : aio_raise(AIO_ETYPE, "the statement takes %zu values, not %zu",
+                           cursor->bound->param_count, count);
 }
 
 /* --- parameters ------------------------------------------------------------------------------------------------ */
