@@ -50,22 +50,48 @@ static void note_access(const aio_http_access *access, void *arg)
                    (int)access->sent);
 }
 
+/* What is served, and where. */
 struct serving {
     aio_web *app;
-    struct room *room;
-    int port;
+    aio_web_options options;
 };
+
+/* "here" at /, quietly. */
+static int make_serving(struct serving *serving)
+{
+    *serving = (struct serving){aio_web_new(), AIO_WEB_OPTIONS_INIT};
+    serving->options.quiet = true;
+    return aio_web_get(serving->app, "/", say_arg, aio_constant("here"));
+}
 
 static int serve(void *arg, void **ret_result)
 {
     const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
 
-    options.quiet = true;
-    options.http.port = serving->port;
-    options.http.access = note_access;
-    options.http.access_arg = serving->room;
-    return aio_web_serve(serving->app, &options);
+    return aio_web_serve(serving->app, &serving->options);
+}
+
+static int end_serving(struct serving *serving, aio_task *task)
+{
+    (void)aio_task_cancel(task, NULL);
+    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    aio_web_unref(serving->app);
+    return 0;
+}
+
+/* What an open connection has asked for at /. */
+static int hear_here(struct peer *peer)
+{
+    TRY(peer_hear(peer, &answer));
+    CHECK_TEXT(answer.body, "here");
+    peer_close(peer);
+    return 0;
+}
+
+static int ask_here(struct peer *peer)
+{
+    TRY(peer_say(peer, GET("/")));
+    return hear_here(peer);
 }
 
 /* A port that was free a moment ago, as the server cannot be asked which one it took. */
@@ -84,34 +110,33 @@ static int free_port(void)
 static int live(void *arg, void **ret_result)
 {
     struct room *room = arg;
-    struct serving serving = {aio_web_new(), room, 0};
+    struct serving serving;
     AIO_AUTO(aio_task) task = NULL;
     struct peer peer = {0};
+    int port = free_port();
     int err = -ECONNREFUSED;
 
+    TRY(port);
+    TRY(make_serving(&serving));
     TRY(aio_web_on_startup(serving.app, note, room));
     TRY(aio_web_on_startup(serving.app, note, room));
     TRY(aio_web_on_shutdown(serving.app, note, room));
-    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
-    serving.port = free_port();
-    TRY(serving.port);
+    serving.options.http.port = port;
+    serving.options.http.access = note_access;
+    serving.options.http.access_arg = room;
     task = aio_create_task(serve, &serving);
     while (err == -ECONNREFUSED) {
         TRY(aio_sleep(0));
-        err = aio_open_connection("127.0.0.1", serving.port, &peer.reader, &peer.writer);
+        err = aio_open_connection("127.0.0.1", port, &peer.reader, &peer.writer);
     }
     TRY(err);
     CHECK(room->fail_code == 11);
     TRY(peer_say(&peer, GET("/?x")));
-    TRY(peer_hear(&peer, &answer));
-    CHECK_TEXT(answer.body, "here");
+    TRY(hear_here(&peer));
     CHECK_TEXT(room->report, "GET /?x HTTP/1.1 200 OK 4");
     room->refuse = 1;
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    TRY(end_serving(&serving, task));
     CHECK(room->fail_code == 112);
-    peer_close(&peer);
-    aio_web_unref(serving.app);
     return 0;
 }
 
@@ -141,33 +166,19 @@ static int open_at_our_path(struct peer *peer)
     return err;
 }
 
-static int serve_at_a_path(void *arg, void **ret_result)
-{
-    const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
-
-    options.quiet = true;
-    options.http.path = path_of_ours();
-    return aio_web_serve(serving->app, &options);
-}
-
 static int ask_at_a_path(void *arg, void **ret_result)
 {
-    struct serving serving = {aio_web_new(), arg, 0};
+    struct serving serving;
     AIO_AUTO(aio_task) task = NULL;
     struct peer peer;
 
-    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
-    task = aio_create_task(serve_at_a_path, &serving);
+    TRY(make_serving(&serving));
+    serving.options.http.path = path_of_ours();
+    task = aio_create_task(serve, &serving);
     TRY(open_at_our_path(&peer));
-    TRY(peer_say(&peer, GET("/")));
-    TRY(peer_hear(&peer, &answer));
-    CHECK_TEXT(answer.body, "here");
-    peer_close(&peer);
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    TRY(ask_here(&peer));
+    TRY(end_serving(&serving, task));
     CHECK(access(path_of_ours(), F_OK) != 0);
-    aio_web_unref(serving.app);
     return 0;
 }
 
@@ -191,44 +202,40 @@ static int count_end(aio_web *app, void *arg)
     return 0;
 }
 
-static int serve_in_threads(void *arg, void **ret_result)
+/* Three threads, each of which counts its start and its end. */
+static int make_threads(struct serving *serving)
 {
-    const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
-
-    options.quiet = true;
-    options.workers = 3;
-    options.http.port = serving->port;
-    return aio_web_serve(serving->app, &options);
+    atomic_store(&starts, 0);
+    atomic_store(&ends, 0);
+    TRY(make_serving(serving));
+    TRY(aio_web_on_startup(serving->app, count_start, NULL));
+    TRY(aio_web_on_shutdown(serving->app, count_end, NULL));
+    serving->options.workers = 3;
+    return 0;
 }
 
 static int ask_workers(void *arg, void **ret_result)
 {
-    struct serving serving = {aio_web_new(), arg, free_port()};
+    struct serving serving;
     AIO_AUTO(aio_task) task = NULL;
     struct peer peers[20];
+    int port = free_port();
 
-    TRY(serving.port);
-    TRY(aio_web_on_startup(serving.app, count_start, NULL));
-    TRY(aio_web_on_shutdown(serving.app, count_end, NULL));
-    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
-    task = aio_create_task(serve_in_threads, &serving);
+    TRY(port);
+    TRY(make_threads(&serving));
+    serving.options.http.port = port;
+    task = aio_create_task(serve, &serving);
     while (atomic_load(&starts) < 3)
         TRY(aio_sleep(0));
     for (size_t i = 0; i < COUNT_OF(peers); i++) {
         peers[i] = (struct peer){0};
-        TRY(aio_open_connection("127.0.0.1", serving.port, &peers[i].reader, &peers[i].writer));
+        TRY(aio_open_connection("127.0.0.1", port, &peers[i].reader, &peers[i].writer));
         TRY(peer_say(&peers[i], GET("/")));
     }
-    for (size_t i = 0; i < COUNT_OF(peers); i++) {
-        TRY(peer_hear(&peers[i], &answer));
-        CHECK_TEXT(answer.body, "here");
-        peer_close(&peers[i]);
-    }
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        TRY(hear_here(&peers[i]));
+    TRY(end_serving(&serving, task));
     CHECK(atomic_load(&ends) == 3);
-    aio_web_unref(serving.app);
     return 0;
 }
 
@@ -237,43 +244,24 @@ static void a_service_is_served_by_several_threads(void **state)
     room_run(ask_workers);
 }
 
-static int serve_in_threads_at_a_path(void *arg, void **ret_result)
-{
-    const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
-
-    options.quiet = true;
-    options.workers = 3;
-    options.http.path = path_of_ours();
-    return aio_web_serve(serving->app, &options);
-}
-
 static int ask_workers_at_a_path(void *arg, void **ret_result)
 {
-    struct serving serving = {aio_web_new(), arg, 0};
+    struct serving serving;
     AIO_AUTO(aio_task) task = NULL;
     struct peer peers[20];
 
-    atomic_store(&starts, 0);
-    atomic_store(&ends, 0);
-    TRY(aio_web_on_startup(serving.app, count_start, NULL));
-    TRY(aio_web_on_shutdown(serving.app, count_end, NULL));
-    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
-    task = aio_create_task(serve_in_threads_at_a_path, &serving);
+    TRY(make_threads(&serving));
+    serving.options.http.path = path_of_ours();
+    task = aio_create_task(serve, &serving);
     for (size_t i = 0; i < COUNT_OF(peers); i++) {
         TRY(open_at_our_path(&peers[i]));
         TRY(peer_say(&peers[i], GET("/")));
     }
-    for (size_t i = 0; i < COUNT_OF(peers); i++) {
-        TRY(peer_hear(&peers[i], &answer));
-        CHECK_TEXT(answer.body, "here");
-        peer_close(&peers[i]);
-    }
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        TRY(hear_here(&peers[i]));
+    TRY(end_serving(&serving, task));
     CHECK(atomic_load(&starts) == 3 && atomic_load(&ends) == 3);
     CHECK(access(path_of_ours(), F_OK) != 0);
-    aio_web_unref(serving.app);
     return 0;
 }
 
@@ -282,39 +270,25 @@ static void a_service_at_a_path_is_served_by_several_threads(void **state)
     room_run(ask_workers_at_a_path);
 }
 
-static int serve_a_socket_in_threads(void *arg, void **ret_result)
-{
-    const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
-
-    options.quiet = true;
-    options.workers = 2;
-    options.http.sock = serving->port; /* that it is given */
-    return aio_web_serve(serving->app, &options);
-}
-
 static int ask_at_a_socket(void *arg, void **ret_result)
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(name);
-    struct serving serving = {aio_web_new(), arg, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct serving serving;
     AIO_AUTO(aio_task) task = NULL;
     struct peer peer = {0};
 
-    CHECK(bind(serving.port, (struct sockaddr *)&name, size) == 0);
-    CHECK(listen(serving.port, 10) == 0);
-    CHECK(getsockname(serving.port, (struct sockaddr *)&name, &size) == 0);
-    TRY(aio_web_get(serving.app, "/", say_arg, aio_constant("here")));
-    task = aio_create_task(serve_a_socket_in_threads, &serving);
+    CHECK(bind(sock, (struct sockaddr *)&name, size) == 0);
+    CHECK(listen(sock, 10) == 0);
+    CHECK(getsockname(sock, (struct sockaddr *)&name, &size) == 0);
+    TRY(make_serving(&serving));
+    serving.options.workers = 2;
+    serving.options.http.sock = sock;
+    task = aio_create_task(serve, &serving);
     TRY(aio_open_connection("127.0.0.1", ntohs(name.sin_port), &peer.reader, &peer.writer));
-    TRY(peer_say(&peer, GET("/")));
-    TRY(peer_hear(&peer, &answer));
-    CHECK_TEXT(answer.body, "here");
-    peer_close(&peer);
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
-    aio_web_unref(serving.app);
-    return 0;
+    TRY(ask_here(&peer));
+    return end_serving(&serving, task);
 }
 
 static void a_socket_that_is_given_is_shared_by_the_threads(void **state)
@@ -324,8 +298,9 @@ static void a_socket_that_is_given_is_shared_by_the_threads(void **state)
 
 static int start_badly(void *arg, void **ret_result)
 {
-    struct serving serving = {aio_web_new(), arg, -1};
+    struct serving serving;
 
+    TRY(make_serving(&serving));
     TRY(aio_web_on_startup(serving.app, fail_to_start, NULL));
     CHECK_CODE(serve(&serving, NULL), AIO_EUSER);
     aio_web_unref(serving.app);
@@ -424,20 +399,11 @@ static void remove_full_path(const struct sockaddr_un *name)
     (void)rmdir(path);
 }
 
-static int serve_aloud(void *arg, void **ret_result)
-{
-    const struct serving *serving = arg;
-    aio_web_options options = AIO_WEB_OPTIONS_INIT;
-
-    options.http.sock = serving->port; /* that it is given */
-    return aio_web_serve(serving->app, &options);
-}
-
 /* Serve until a file, which is standard error meanwhile, has a text; all it had then. */
 static int hear_service(struct serving *serving, int file, const char *text, char *said,
                         size_t size)
 {
-    AIO_AUTO(aio_task) task = aio_create_task(serve_aloud, serving);
+    AIO_AUTO(aio_task) task = aio_create_task(serve, serving);
 
     while (strstr(said, text) == NULL) {
         ssize_t got = pread(file, said, size - 1, 0);
@@ -446,29 +412,29 @@ static int hear_service(struct serving *serving, int file, const char *text, cha
         said[got] = '\0';
         TRY(aio_sleep(0));
     }
-    (void)aio_task_cancel(task, NULL);
-    CHECK_CODE(aio_await(task, NULL), AIO_ECANCELLED);
-    return 0;
+    return end_serving(serving, task);
 }
 
 static int say_full_path(void *arg, void **ret_result)
 {
     struct sockaddr_un name;
-    struct serving serving = {aio_web_new(), arg, bind_at_a_full_path(&name)};
+    struct serving serving;
     char line[200];
     char said[1000] = "";
     int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     int file = memfd_create("said", MFD_CLOEXEC);
     int err;
 
-    TRY(serving.port);
+    TRY(make_serving(&serving));
+    serving.options.quiet = false;
+    serving.options.http.sock = bind_at_a_full_path(&name);
+    TRY(serving.options.http.sock);
     CHECK(dup2(file, STDERR_FILENO) == STDERR_FILENO);
     err = hear_service(&serving, file, "running on", said, sizeof(said));
     (void)dup2(errors, STDERR_FILENO);
     close(errors);
     close(file);
     remove_full_path(&name);
-    aio_web_unref(serving.app);
     (void)snprintf(line, sizeof(line),
                    "INFO:     aioc running on unix socket %.*s (Press CTRL+C to quit)\n",
                    (int)sizeof(name.sun_path), name.sun_path);
