@@ -340,7 +340,8 @@ AIO_API int aio_mysql_execute(aio_mysql_cursor *cursor, const char *sql,
 /**
  * Execute a statement for each of some rows of values. INSERT or REPLACE ... VALUES (%s, ...), with one
  * row of placeholders alone, is executed for many rows at once, by statements of up to 1024000 bytes:
- * the server takes all rows of one or none.
+ * the server takes all rows of one or none. Prepared, with ?, it is that with a server of MariaDB's, for
+ * rows in a row whose values have the same types, NULL aside; with others it is executed for each.
  *
  * @param values  @p rows times @p count of them, one row behind the other.
  * @return As aio_mysql_execute(): at the first that fails. The cursor's row count is that of all; what

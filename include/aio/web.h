@@ -182,8 +182,8 @@ typedef struct aio_web_options {
  *
  * @param options  Borrowed; NULL: the defaults. A sock is taken, even if the start fails; workers share
  *                 it.
- * @return 0 after a signal; AIO_ECANCELLED; what the start failed with; AIO_EVALUE and
- *         AIO_ENOTASK for a wrong call, which takes nothing.
+ * @return 0 after a signal; AIO_ECANCELLED; what the start failed with; AIO_EVALUE (a path beside
+ *         host, port or sock, too) and AIO_ENOTASK for a wrong call, which takes nothing.
  * Suspends: yes.   Cancellation point: yes.   Thread: the main one, for the signals; in others
  * there are none.   asyncio: none; uvicorn.Server.serve()        Since: 0.1
  */
@@ -275,8 +275,9 @@ AIO_API int aio_web_html(aio_http_request *request, int status, const char *text
 AIO_API int aio_web_redirect(aio_http_request *request, int status, const char *url);
 /**
  * A file, read in a thread and sent piece by piece, with etag and last-modified: a client that has it
- * gets 304, one that wants a part of it 206, or 416 for a part it does not have. Several parts at
- * once are not served: that is answered with the whole. What is no regular file gives 404.
+ * gets 304, one that wants parts of it 206, or 416 if it has none of these. Several parts at once are a
+ * body of multipart/byteranges, in the order asked for; parts that overlap or touch are one, and more than
+ * 32 are answered with the whole. What is no regular file gives 404.
  *
  * @param content_type  NULL: by the name's ending.
  * @return 0, AIO_HTTP_EABORT, and what aio_http_write() gives.

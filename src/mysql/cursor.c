@@ -247,10 +247,25 @@ static int execute_each(aio_mysql_cursor *cursor, const char *sql, const aio_mys
     return err;
 }
 
+/* Rows of an INSERT go together, where the server can take them so. */
+static int execute_many(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
+                        size_t rows, size_t count)
+{
+    bool prepared = (cursor->flags & AIO_MYSQL_PREPARED) != 0;
+    struct aio__mysql_insert insert;
+
+    if (rows <= 1 || count == 0 || !aio__mysql_insert_read(&insert, sql, prepared ? "?" : "%s"))
+        return execute_each(cursor, sql, values, rows, count);
+    if (!prepared)
+        return aio__mysql_insert_rows(cursor, &insert, values, rows, count);
+    return aio__mysql_has_bulk(cursor->conn)
+               ? aio__mysql_bulk_rows(cursor, sql, values, rows, count)
+               : execute_each(cursor, sql, values, rows, count);
+}
+
 int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
                           size_t rows, size_t count)
 {
-    struct aio__mysql_insert insert;
     aio_mysql *conn;
     int err;
 
@@ -261,12 +276,7 @@ int aio_mysql_executemany(aio_mysql_cursor *cursor, const char *sql, const aio_m
         return err;
     (void)aio_mysql_cursor_ref(cursor);
     conn = cursor->conn;
-    if (rows > 1 && count > 0 && (cursor->flags & AIO_MYSQL_PREPARED) == 0 &&
-        aio__mysql_insert_read(&insert, sql))
-        err = aio__mysql_insert_rows(cursor, &insert, values, rows, count);
-    else
-        err = execute_each(cursor, sql, values, rows, count);
-    err = aio__mysql_leave(conn, err);
+    err = aio__mysql_leave(conn, execute_many(cursor, sql, values, rows, count));
     aio_mysql_cursor_unref(cursor);
     return err;
 }

@@ -40,21 +40,23 @@ static const char *skip_word(const char *text, const char *word)
 }
 
 /* Behind "(%s, %s)"; NULL: it is something else. */
-static const char *skip_row(const char *text)
+static const char *skip_row(const char *text, const char *place)
 {
+    size_t size = strlen(place);
+
     if (*text != '(')
         return NULL;
     do {
         text = skip_blanks(text + 1);
-        if (strncmp(text, "%s", 2) != 0)
+        if (strncmp(text, place, size) != 0)
             return NULL;
-        text = skip_blanks(text + 2);
+        text = skip_blanks(text + size);
     } while (*text == ',');
     return *text == ')' ? text + 1 : NULL;
 }
 
 /* Whether nothing but ON DUPLICATE KEY follows, without placeholders. */
-static bool is_end(const char *text)
+static bool is_end(const char *text, const char *place)
 {
     const char *rest = skip_blanks(text);
     const char *on = skip_word(rest, "ON");
@@ -62,14 +64,14 @@ static bool is_end(const char *text)
     if (*rest == '\0' || (*rest == ';' && *skip_blanks(rest + 1) == '\0'))
         return true;
     return on != NULL && skip_word(skip_blanks(on), "DUPLICATE") != NULL &&
-           strchr(rest, '%') == NULL && strchr(rest, ';') == NULL;
+           strchr(rest, place[0]) == NULL && strchr(rest, ';') == NULL;
 }
 
 /* Whether values go nowhere but into the row: each % is one of two. */
-static bool has_no_places(const char *text, const char *end)
+static bool has_no_places(const char *text, const char *end, const char *place)
 {
-    while ((text = memchr(text, '%', (size_t)(end - text))) != NULL) {
-        if (text[1] != '%')
+    while ((text = memchr(text, place[0], (size_t)(end - text))) != NULL) {
+        if (place[0] != '%' || text[1] != '%')
             return false;
         text += 2;
     }
@@ -77,7 +79,8 @@ static bool has_no_places(const char *text, const char *end)
 }
 
 /* VALUES, a row and the end, from a place on. */
-static bool read_from(struct aio__mysql_insert *insert, const char *sql, const char *at)
+static bool read_from(struct aio__mysql_insert *insert, const char *sql, const char *at,
+                      const char *place)
 {
     const char *row = skip_word(at, "VALUES");
     const char *end;
@@ -87,21 +90,22 @@ static bool read_from(struct aio__mysql_insert *insert, const char *sql, const c
     if (row == NULL)
         return false;
     row = skip_blanks(row);
-    end = skip_row(row);
-    if (end == NULL || !is_end(end) || !has_no_places(sql, row))
+    end = skip_row(row, place);
+    if (end == NULL || !is_end(end, place) || !has_no_places(sql, row, place))
         return false;
     *insert = (struct aio__mysql_insert){sql, (size_t)(row - sql), row, (size_t)(end - row), end};
     return true;
 }
 
-bool aio__mysql_insert_read(struct aio__mysql_insert *insert, const char *sql)
+bool aio__mysql_insert_read(struct aio__mysql_insert *insert, const char *sql, const char *place)
 {
     const char *at = skip_blanks(sql);
 
     if (skip_word(at, "INSERT") == NULL && skip_word(at, "REPLACE") == NULL)
         return false;
     for (at++; *at != '\0'; at++) {
-        if ((*at == 'v' || *at == 'V') && !is_word_part(at[-1]) && read_from(insert, sql, at))
+        if ((*at == 'v' || *at == 'V') && !is_word_part(at[-1]) &&
+            read_from(insert, sql, at, place))
             return true;
     }
     return false;

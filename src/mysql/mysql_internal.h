@@ -174,6 +174,11 @@ int aio__mysql_note_columns(aio_mysql_cursor *cursor, const MYSQL_FIELD *fields,
 /* Prepare unless that is done, execute, and read or begin to read. */
 int aio__mysql_execute_prepared(aio_mysql_cursor *cursor, const char *sql,
                                 const aio_mysql_value *values, size_t count);
+/* The steps of it: prepare unless that is done, for so many values; a value as a parameter, its time in a
+ * place of its own; execute with what is bound, and read or begin to read. */
+int aio__mysql_prepare(aio_mysql_cursor *cursor, const char *sql, size_t count);
+int aio__mysql_bind_param(MYSQL_BIND *bind, MYSQL_TIME *place, const aio_mysql_value *value);
+int aio__mysql_run_prepared(aio_mysql_cursor *cursor);
 int aio__mysql_stream_prepared(aio_mysql_cursor *cursor, struct aio__mysql_table *table,
                                bool *ret_row);
 /* Throw away the rows of a prepared statement, or the statement as well. */
@@ -184,7 +189,7 @@ void aio__mysql_close_leftovers(aio_mysql *conn);
 
 /* --- inserting many rows -------------------------------------------------------------------------- */
 
-/* INSERT or REPLACE ... VALUES (%s, ...), taken apart: pieces of the statement, borrowed. */
+/* INSERT or REPLACE ... VALUES (%s, ...), or (?, ...), taken apart: pieces of the statement, borrowed. */
 struct aio__mysql_insert {
     const char *start; /* up to the row */
     size_t start_size;
@@ -193,10 +198,15 @@ struct aio__mysql_insert {
     const char *end; /* ON DUPLICATE KEY UPDATE ..., or "" */
 };
 
-/* Whether a statement is one. */
-bool aio__mysql_insert_read(struct aio__mysql_insert *insert, const char *sql);
+/* Whether a statement is one, with "%s" or "?" where a value goes. */
+bool aio__mysql_insert_read(struct aio__mysql_insert *insert, const char *sql, const char *place);
 /* Send all rows with as few statements as their size allows, within an operation. */
 int aio__mysql_insert_rows(aio_mysql_cursor *cursor, const struct aio__mysql_insert *insert,
                            const aio_mysql_value *values, size_t rows, size_t count);
+
+/* The same by a prepared statement, with as few executions; whether the server can do that. */
+bool aio__mysql_has_bulk(aio_mysql *conn);
+int aio__mysql_bulk_rows(aio_mysql_cursor *cursor, const char *sql, const aio_mysql_value *values,
+                         size_t rows, size_t columns);
 
 #endif

@@ -118,7 +118,7 @@ static int make_bound(aio_mysql_cursor *cursor)
     return bound->params == NULL || bound->times == NULL ? AIO_ENOMEM : 0;
 }
 
-static int prepare(aio_mysql_cursor *cursor, const char *sql)
+static int prepare_anew(aio_mysql_cursor *cursor, const char *sql)
 {
     aio_mysql *conn = cursor->conn;
     int failed = 0;
@@ -141,6 +141,21 @@ static int prepare(aio_mysql_cursor *cursor, const char *sql)
 close:
     aio__mysql_close_prepared(cursor);
     return err;
+}
+
+int aio__mysql_prepare(aio_mysql_cursor *cursor, const char *sql, size_t count)
+{
+    int err = 0;
+
+    if (cursor->stmt == NULL || strcmp(cursor->stmt_sql, sql) != 0)
+        err = prepare_anew(cursor, sql);
+    if (err < 0)
+        return err;
+    assert(cursor->bound != NULL);
+    return count == cursor->bound->param_count
+               ? 0
+               : aio_raise(AIO_ETYPE, "the statement takes %zu values, not %zu",
+                           cursor->bound->param_count, count);
 }
 
 /* --- parameters ------------------------------------------------------------------------------------------------ */
@@ -175,7 +190,7 @@ static void bind_time(MYSQL_BIND *bind, MYSQL_TIME *place, const aio_mysql_value
     bind->buffer = place;
 }
 
-static int bind_param(MYSQL_BIND *bind, MYSQL_TIME *place, const aio_mysql_value *value)
+int aio__mysql_bind_param(MYSQL_BIND *bind, MYSQL_TIME *place, const aio_mysql_value *value)
 {
     *bind = (MYSQL_BIND){0};
     switch (value->type) {
@@ -214,11 +229,8 @@ static int bind_params(aio_mysql_cursor *cursor, const aio_mysql_value *values, 
     int err = 0;
 
     assert(bound != NULL);
-    if (count != bound->param_count)
-        return aio_raise(AIO_ETYPE, "the statement takes %zu values, not %zu", bound->param_count,
-                         count);
     for (size_t i = 0; i < count && err == 0; i++)
-        err = bind_param(&bound->params[i], &bound->times[i], &values[i]);
+        err = aio__mysql_bind_param(&bound->params[i], &bound->times[i], &values[i]);
     if (err == 0 && count > 0 && mysql_stmt_bind_param(cursor->stmt, bound->params) != 0)
         err = aio__mysql_raise_stmt(cursor->stmt);
     return err;
@@ -383,8 +395,7 @@ static int run(aio_mysql_cursor *cursor)
     aio_mysql *conn = cursor->conn;
     int failed = 0;
     int status = mysql_stmt_execute_start(&failed, cursor->stmt);
-
-    int err = 0;
+    int err;
 
     while (status != 0)
         status = mysql_stmt_execute_cont(&failed, cursor->stmt, aio__mysql_wait(conn, status));
@@ -447,18 +458,21 @@ static int read_prepared(aio_mysql_cursor *cursor)
     return err;
 }
 
+int aio__mysql_run_prepared(aio_mysql_cursor *cursor)
+{
+    int err = run(cursor);
+
+    return err < 0 ? err : read_prepared(cursor);
+}
+
 int aio__mysql_execute_prepared(aio_mysql_cursor *cursor, const char *sql,
                                 const aio_mysql_value *values, size_t count)
 {
-    int err = 0;
+    int err = aio__mysql_prepare(cursor, sql, count);
 
-    if (cursor->stmt == NULL || strcmp(cursor->stmt_sql, sql) != 0)
-        err = prepare(cursor, sql);
     if (err == 0)
         err = bind_params(cursor, values, count);
-    if (err == 0)
-        err = run(cursor);
-    return err < 0 ? err : read_prepared(cursor);
+    return err < 0 ? err : aio__mysql_run_prepared(cursor);
 }
 
 int aio__mysql_stream_prepared(aio_mysql_cursor *cursor, struct aio__mysql_table *table,

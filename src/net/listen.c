@@ -164,11 +164,28 @@ static int check_options(const aio_server_options *options)
     return 0;
 }
 
+/* Make a server without sockets. 0, or a raised code. */
+static int new_server(aio_loop *loop, aio_protocol_factory_fn factory, void *arg, int backlog,
+                      struct aio__secure *secure, aio_server **ret_server)
+{
+    aio_server *server;
+    int err = aio__secure_check(secure, AIO_TLS_SERVER);
+
+    if (err < 0)
+        return err;
+    server = aio__server_new(loop, factory, arg, backlog);
+    if (server == NULL)
+        return AIO_ENOMEM;
+    aio__server_secure(server, secure);
+    *ret_server = server;
+    return 0;
+}
+
 int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void *arg,
                            const aio_server_options *options, aio_server **ret_server)
 {
     struct aio__secure secure;
-    aio_server *server;
+    aio_server *server = NULL;
     int err = aio__net_check_call(&loop, factory);
 
     if (err == 0)
@@ -182,13 +199,9 @@ int aio_loop_create_server(aio_loop *loop, aio_protocol_factory_fn factory, void
         .handshake_timeout = options->ssl_handshake_timeout,
         .shutdown_timeout = options->ssl_shutdown_timeout,
     };
-    err = aio__secure_check(&secure, AIO_TLS_SERVER);
+    err = new_server(loop, factory, arg, options->backlog, &secure, &server);
     if (err < 0)
         return err;
-    server = aio__server_new(loop, factory, arg, options->backlog);
-    if (server == NULL)
-        return AIO_ENOMEM;
-    aio__server_secure(server, &secure);
     err = options->sock >= 0 ? add_socket(server, options->sock, AF_UNSPEC, NULL)
                              : add_hosts(server, loop, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);
@@ -252,7 +265,7 @@ int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory,
                                 const aio_unix_server_options *options, aio_server **ret_server)
 {
     struct aio__secure secure;
-    aio_server *server;
+    aio_server *server = NULL;
     int err = aio__net_check_call(&loop, factory);
 
     if (err < 0)
@@ -271,13 +284,9 @@ int aio_loop_create_unix_server(aio_loop *loop, aio_protocol_factory_fn factory,
         .handshake_timeout = options->ssl_handshake_timeout,
         .shutdown_timeout = options->ssl_shutdown_timeout,
     };
-    err = aio__secure_check(&secure, AIO_TLS_SERVER);
+    err = new_server(loop, factory, arg, options->backlog, &secure, &server);
     if (err < 0)
         return err;
-    server = aio__server_new(loop, factory, arg, options->backlog);
-    if (server == NULL)
-        return AIO_ENOMEM;
-    aio__server_secure(server, &secure);
     err = options->sock >= 0 ? add_unix_socket(server, options) : add_path(server, options);
     return finish(server, err, options->start_serving, options->sock >= 0, ret_server);
 }

@@ -18,7 +18,8 @@
  * others (S123). */
 enum { AIO__RECV_SIZE = 256 * 1024 };
 
-/* From so many writes to a connection that is over, each is warned of (S121). */
+/* From so many writes to a connection that is over, each is warned of (S121). What asyncio counts as
+ * the first of them: the end of a socket's connection, the write that failed of a pipe's. */
 enum { AIO__DROPPED_WRITES_TO_WARN = 5 };
 
 /* The net side of a loop: made when it is first needed, ended with the loop. */

@@ -83,6 +83,8 @@ static ssize_t send_now(struct aio__sender *self, const struct iovec *pieces, in
         return sent;
     if (aio__would_block(errno))
         return 0;
+    if (ops->shutdown == NULL)
+        self->dropped++;
     aio__channel_failed(&self->channel, errno, ops->failed);
     return -1;
 }
@@ -150,7 +152,7 @@ static int check_write(struct aio__sender *self, size_t size, const char *what)
         return 0;
     if (!over)
         return 1;
-    if (++self->dropped >= AIO__DROPPED_WRITES_TO_WARN)
+    if (self->dropped++ >= AIO__DROPPED_WRITES_TO_WARN)
         aio__log(AIO_LOG_WARNING, "%s", ops->dropped);
     return 0;
 }

@@ -25,7 +25,7 @@ struct aio__sender {
     struct aio__channel channel; /* first */
     struct aio__outbuf out;
     aio_future *room; /* borrowed: of the task that waits until the fd takes more, all being sent */
-    uint32_t dropped; /* writes after the end */
+    uint32_t dropped; /* writes after the end, and what counts as the first of them */
     bool eof_written;
     bool claimed; /* a task writes to the fd itself: a file is sent */
 };

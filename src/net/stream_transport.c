@@ -196,6 +196,7 @@ int aio__stream_transport_new(aio_loop *loop, int fd, aio_protocol *protocol, ai
     self = stream_of(channel);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* fails but for TCP */
     aio__list_init(&self->owner_link);
+    self->sender.dropped = 1; /* for its end, before which none is dropped */
     self->owner = owner;
     if (owner != NULL)
         owner->attached(owner, &self->owner_link);

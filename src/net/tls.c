@@ -604,6 +604,7 @@ static int below_lost(aio_protocol *protocol, aio_exception *error)
 
     self->ended = true;
     self->closing = true;
+    self->dropped++;
     aio__timer_stop(self->loop, &self->timer);
     aio__tls_part(self);
     if (self->failure == NULL)

@@ -71,7 +71,7 @@ struct aio__tls {
     enum aio__tls_state state;
     enum aio__tls_app_state app_state;
     uint32_t refs;
-    uint32_t dropped;   /* writes after the end */
+    uint32_t dropped;   /* writes after the end, and the connection's end as one of them */
     bool closing;       /* no more writes */
     bool ended;         /* the transport below is gone */
     bool lower_full;    /* it has asked for a pause */

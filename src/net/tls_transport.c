@@ -41,7 +41,7 @@ static bool above_is_closing(const aio_transport *transport)
 /* Whether what is written now is dropped. */
 static bool is_over(struct aio__tls *self)
 {
-    if (self->closing && ++self->dropped >= AIO__DROPPED_WRITES_TO_WARN)
+    if (self->closing && self->dropped++ >= AIO__DROPPED_WRITES_TO_WARN)
         aio__log(AIO_LOG_WARNING, "SSL connection is closed");
     return self->closing || self->loop->closed;
 }

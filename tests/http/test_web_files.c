@@ -206,6 +206,8 @@ static void a_client_that_has_the_file_is_told_so(void **state)
 
 /* --- parts ------------------------------------------------------------------------------ */
 
+#define REFUSED "{\"detail\":\"Requested Range Not Satisfiable\"}"
+
 static int ask_part(const aio_http_server *server, const char *range, int status, const char *body,
                     const char *content_range)
 {
@@ -225,8 +227,8 @@ static int ask_parts(const aio_http_server *server)
     static const char *const whole[] = {
         "bytes=5-4",     "bytes=",     "bytes=-",
         "bytes=a-b",     "bytes=1-2x", "lines=1-2",
-        "bytes=0-0,5-6", "bytes=1",    "bytes=0-99999999999999999999"};
-    static const char refused[] = "{\"detail\":\"Requested Range Not Satisfiable\"}";
+        "bytes=0-0,x",   "bytes=1",    "bytes=0-99999999999999999999",
+        "bytes=0-0 5-6", "bytes=,"};
     char request[300];
 
     TRY(ask_part(server, "bytes=0-0", 206, "0", "bytes 0-0/20"));
@@ -235,8 +237,8 @@ static int ask_parts(const aio_http_server *server)
     TRY(ask_part(server, "BYTES=-3", 206, "hij", "bytes 17-19/20"));
     TRY(ask_part(server, "bytes=-99", 206, CONTENT, "bytes 0-19/20"));
     TRY(ask_part(server, "bytes=18-99", 206, "ij", "bytes 18-19/20"));
-    TRY(ask_part(server, "bytes=20-", 416, refused, "bytes */20"));
-    TRY(ask_part(server, "bytes=-0", 416, refused, "bytes */20"));
+    TRY(ask_part(server, "bytes=20-", 416, REFUSED, "bytes */20"));
+    TRY(ask_part(server, "bytes=-0", 416, REFUSED, "bytes */20"));
     for (size_t i = 0; i < COUNT_OF(whole); i++)
         TRY(ask_part(server, whole[i], 200, CONTENT, NULL));
     TRY(ask_for(server, ASK("GET", "/f/a.txt", "Range: bytes=0-1\r\nIf-Range: \"old\"\r\n"), 200,
@@ -257,9 +259,120 @@ static void a_part_of_a_file_is_sent_if_that_is_asked_for(void **state)
     room_run(parts);
 }
 
+/* What a body of several parts is, "@" standing for the line between them. */
+static int check_parts(const char *expected)
+{
+    static const char type[] = "multipart/byteranges; boundary=";
+    const char *found = answer_header(&answer, "content-type");
+    char boundary[100];
+    char body[2000] = "";
+    size_t used = 0;
+
+    CHECK(answer.status == 206 && found != NULL && strncmp(found, type, strlen(type)) == 0);
+    (void)snprintf(boundary, sizeof(boundary), "%s", found + strlen(type));
+    CHECK(answer_header(&answer, "content-range") == NULL);
+    for (; *expected != '\0'; expected++) {
+        if (*expected == '@')
+            used += (size_t)snprintf(body + used, sizeof(body) - used, "--%s", boundary);
+        else
+            body[used++] = *expected;
+    }
+    CHECK_TEXT(answer.body, body);
+    return 0;
+}
+
+#define SEVERAL(range, more) ASK("GET", "/f/a.txt", "Range: bytes=" range "\r\n" more)
+#define PART(range, content)                                                                       \
+    "@\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-range: bytes " range                  \
+    "/20\r\n\r\n" content "\r\n"
+
+static int ask_several(const aio_http_server *server)
+{
+    TRY(site_ask(server, SEVERAL("0-0,5-6", ""), &answer));
+    TRY(check_parts(PART("0-0", "0") PART("5-6", "56") "@--\r\n"));
+    /* In the order asked for; without what is not there, and nothing twice. */
+    TRY(site_ask(server, SEVERAL(" -2 ,, 20-,3-5,\t0-1,5-7,8-8", ""), &answer));
+    TRY(check_parts(PART("18-19", "ij") PART("3-8", "345678") PART("0-1", "01") "@--\r\n"));
+    /* What becomes one part is one. */
+    TRY(ask_part(server, "bytes=0-2,3-5", 206, "012345", "bytes 0-5/20"));
+    TRY(ask_part(server, "bytes=0-1,8-9,2-7", 206, "0123456789", "bytes 0-9/20"));
+    TRY(ask_part(server, "bytes=0-1,99-", 206, "01", "bytes 0-1/20"));
+    TRY(ask_part(server, "bytes=20-,-0", 416, REFUSED, "bytes */20"));
+    return 0;
+}
+
+static int several(void *arg, void **ret_result)
+{
+    return with_folder(ask_several);
+}
+
+static void several_parts_of_a_file_are_sent_as_parts(void **state)
+{
+    room_run(several);
+}
+
+static int ask_several_if(const aio_http_server *server)
+{
+    char request[300];
+    struct peer peer;
+
+    TRY(ask_for(server, SEVERAL("0-0,5-6", "If-Range: \"old\"\r\n"), 200, CONTENT));
+    (void)snprintf(request, sizeof(request), SEVERAL("0-0,5-6", "If-Range: %s\r\n"),
+                   answer_header(&answer, "etag"));
+    TRY(site_ask(server, request, &answer));
+    TRY(check_parts(PART("0-0", "0") PART("5-6", "56") "@--\r\n"));
+    TRY(ask_for(server, SEVERAL("0-0,5-6", "If-None-Match: *\r\n"), 304, ""));
+    /* HEAD has no parts: that is for GET alone. */
+    TRY(peer_open(&peer, server));
+    TRY(peer_say(&peer, ASK("HEAD", "/f/a.txt", "Range: bytes=0-0,5-6\r\n")));
+    TRY(peer_hear_head(&peer, &answer));
+    peer_close(&peer);
+    CHECK(answer.status == 200);
+    CHECK_TEXT(answer_header(&answer, "content-length"), "20");
+    return 0;
+}
+
+static int several_if(void *arg, void **ret_result)
+{
+    return with_folder(ask_several_if);
+}
+
+static void several_parts_are_sent_of_the_version_asked_for(void **state)
+{
+    room_run(several_if);
+}
+
+static int ask_many(const aio_http_server *server)
+{
+    char request[600] = "GET /f/a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=0-0";
+    size_t used = strlen(request);
+
+    for (int i = 1; i < 32; i++)
+        used += (size_t)snprintf(request + used, sizeof(request) - used, ",%d-%d", i % 9 * 2,
+                                 i % 9 * 2);
+    (void)snprintf(request + used, sizeof(request) - used, "\r\n\r\n");
+    TRY(site_ask(server, request, &answer));
+    TRY(check_parts(PART("0-0", "0") PART("2-2", "2") PART("4-4", "4") PART("6-6", "6")
+                        PART("8-8", "8") PART("10-10", "a") PART("12-12", "c") PART("14-14", "e")
+                            PART("16-16", "g") "@--\r\n"));
+    (void)snprintf(request + used, sizeof(request) - used, ",0-0\r\n\r\n");
+    return ask_for(server, request, 200, CONTENT);
+}
+
+static int many(void *arg, void **ret_result)
+{
+    return with_folder(ask_many);
+}
+
+static void more_parts_than_anybody_needs_are_the_whole(void **state)
+{
+    room_run(many);
+}
+
 static int ask_starved(const aio_http_server *server)
 {
-    return site_ask(server, ASK("GET", "/f/a.txt", "Range: bytes=5-9\r\n"), &answer);
+    TRY(site_ask(server, ASK("GET", "/f/a.txt", "Range: bytes=5-9\r\n"), &answer));
+    return site_ask(server, SEVERAL("0-0,5-6", ""), &answer);
 }
 
 static int starve(void *arg, void **ret_result)
@@ -279,6 +392,9 @@ int main(void)
         cmocka_unit_test(a_folder_has_to_be_one),
         cmocka_unit_test(a_client_that_has_the_file_is_told_so),
         cmocka_unit_test(a_part_of_a_file_is_sent_if_that_is_asked_for),
+        cmocka_unit_test(several_parts_of_a_file_are_sent_as_parts),
+        cmocka_unit_test(several_parts_are_sent_of_the_version_asked_for),
+        cmocka_unit_test(more_parts_than_anybody_needs_are_the_whole),
         cmocka_unit_test(files_survive_every_shortage_of_memory),
     };
 

@@ -269,6 +269,37 @@ int room_hang_up(struct room *room)
     return 0;
 }
 
+struct late {
+    const char *text;
+    unsigned warnings;
+};
+
+static void count_late(aio_log_level level, const char *text, void *arg)
+{
+    struct late *late = arg;
+
+    late->warnings += level == AIO_LOG_WARNING && strcmp(text, late->text) == 0;
+}
+
+int room_write_late(aio_transport *transport, unsigned silent, const char *warning)
+{
+    struct late late = {.text = warning};
+    unsigned first = 0;
+    int err = 0;
+
+    aio_log_set_handler(count_late, &late);
+    for (unsigned i = 0; i < silent && err == 0; i++)
+        err = aio_transport_write(transport, "x", 1);
+    first = late.warnings;
+    for (unsigned i = 0; i < 2 && err == 0; i++)
+        err = aio_transport_write(transport, "x", 1);
+    aio_log_set_handler(NULL, NULL);
+    CHECK_CODE(err, 0);
+    CHECK(first == 0);
+    CHECK(late.warnings == 2);
+    return 0;
+}
+
 void room_tcp_pair(int fds[2])
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -84,6 +84,10 @@ void room_tcp_pair(int fds[2]);
 /* Close fds[1]. Gives 0. */
 int room_hang_up(struct room *room);
 
+/* Write a byte to a transport that is over, so often without a word: the next two are warned of. 0, or
+ * a raised code. */
+int room_write_late(aio_transport *transport, unsigned silent, const char *warning);
+
 /* A server of streams that sends back each line. */
 int room_echo_lines(aio_stream_reader *reader, aio_stream_writer *writer, void *arg);
 

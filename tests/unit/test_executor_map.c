@@ -304,28 +304,41 @@ static void map_in_chunks_fails_with_a_chunk_as_a_whole(void **state)
     assert_over(results, AIO_EVALUE);
 }
 
-static void map_in_chunks_copies_and_destroys_what_options_say(void **state)
+/* Mirror three points, two to a chunk, which are gone when this returns. */
+static aio_executor_results *map_points(const aio_codec *codec)
 {
     aio_map_options options = AIO_MAP_OPTIONS_INIT;
     aio_job_options job = AIO_JOB_OPTIONS_INIT;
     struct point points[3] = {{1, 2}, {3, 4}, {5, 6}};
     void *args[] = {&points[0], &points[1], &points[2]};
     aio_executor_results *results;
-    void *value = NULL;
 
     options.chunksize = 2;
     options.job = &job;
     job.arg_size = sizeof(points[0]);
     job.arg_destroy = count_destroyed;
     job.result_type = &aio_type_owned;
+    job.result_codec = codec;
     results = aio_executor_map(pool, mirror, args, 3, &options);
     memset(points, 0, sizeof(points));
+    return results;
+}
+
+static void assert_mirrored(aio_executor_results *results)
+{
+    void *value = NULL;
+
     for (int i = 0; i < 3; i++) {
         assert_int_equal(aio_executor_results_next(results, &value), 0);
         assert_int_equal(((struct point *)value)->x, 2 * i + 2);
         assert_int_equal(((struct point *)value)->y, 2 * i + 1);
     }
     assert_over(results, AIO_ESTOP);
+}
+
+static void map_in_chunks_copies_and_destroys_what_options_say(void **state)
+{
+    assert_mirrored(map_points(NULL));
     assert_int_equal(atomic_load(&destroyed), 3);
 }
 
@@ -435,27 +448,10 @@ static void map_in_processes_gives_the_same_in_chunks_of_any_size(void **state)
 
 static void map_in_processes_sends_structs_in_chunks(void **state)
 {
-    aio_map_options options = AIO_MAP_OPTIONS_INIT;
-    aio_job_options job = AIO_JOB_OPTIONS_INIT;
-    struct point points[3] = {{1, 2}, {3, 4}, {5, 6}};
-    void *args[] = {&points[0], &points[1], &points[2]};
-    aio_executor_results *results;
-    void *value = NULL;
+    aio_executor_results *results = map_points(&point_codec);
 
-    options.chunksize = 2;
-    options.job = &job;
-    job.arg_size = sizeof(points[0]);
-    job.arg_destroy = count_destroyed;
-    job.result_type = &aio_type_owned;
-    job.result_codec = &point_codec;
-    results = aio_executor_map(pool, mirror, args, 3, &options);
     assert_int_equal(atomic_load(&destroyed), 3); /* they are sent */
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(aio_executor_results_next(results, &value), 0);
-        assert_int_equal(((struct point *)value)->x, 2 * i + 2);
-        assert_int_equal(((struct point *)value)->y, 2 * i + 1);
-    }
-    assert_over(results, AIO_ESTOP);
+    assert_mirrored(results);
 }
 
 static void map_in_processes_fails_with_a_chunk_as_a_whole(void **state)

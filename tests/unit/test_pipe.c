@@ -242,6 +242,57 @@ static void pipe_abort_drops_what_is_buffered(void **state)
     room_run(abort_it);
 }
 
+static const char broken[] = "pipe closed by peer or os.write(pipe, data) raised exception.";
+
+static int write_after_close(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_transport) transport = NULL;
+
+    TRY(begin(room, true, &transport));
+    aio_transport_close(transport);
+    TRY(room_write_late(transport, 5, broken));
+    TRY(talk_wait_lost(&room->talks[0]));
+    return room_write_late(transport, 0, broken);
+}
+
+static void pipe_warns_of_writes_after_close_from_the_sixth_on(void **state)
+{
+    room_run(write_after_close);
+}
+
+static int write_after_abort(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_transport) transport = NULL;
+
+    TRY(begin(room, true, &transport));
+    CHECK_CODE(aio_transport_write(transport, much, MUCH), 0);
+    aio_transport_abort(transport);
+    return room_write_late(transport, 5, broken);
+}
+
+static void pipe_warns_of_writes_after_abort_from_the_sixth_on(void **state)
+{
+    room_run(write_after_abort);
+}
+
+static int write_after_a_failure(void *arg, void **ret_result)
+{
+    struct room *room = arg;
+    AIO_AUTO(aio_transport) transport = NULL;
+
+    TRY(begin(room, true, &transport));
+    TRY(room_hang_up(room));
+    CHECK_CODE(aio_transport_write(transport, "x", 1), 0);
+    return room_write_late(transport, 4, broken);
+}
+
+static void pipe_warns_of_writes_after_one_that_failed_from_the_fifth_on(void **state)
+{
+    room_run(write_after_a_failure);
+}
+
 /* --- what is no pipe ------------------------------------------------------------------- */
 
 static int wrong_files(void *arg, void **ret_result)
@@ -291,6 +342,9 @@ int main(void)
         TEST(pipe_is_broken_for_what_its_reader_has_not_read),
         TEST(pipe_without_a_reader_raises_no_signal),
         TEST(pipe_abort_drops_what_is_buffered),
+        TEST(pipe_warns_of_writes_after_close_from_the_sixth_on),
+        TEST(pipe_warns_of_writes_after_abort_from_the_sixth_on),
+        TEST(pipe_warns_of_writes_after_one_that_failed_from_the_fifth_on),
         TEST(pipe_transport_of_a_file_is_refused),
         TEST(pipe_ends_with_its_loop),
     };

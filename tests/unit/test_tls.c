@@ -8,6 +8,7 @@
 #include "net/net_internal.h"
 #include "support/authority.h"
 #include "support/fixture.h"
+#include "support/room.h"
 
 #include <aio/aio.h>
 #include <openssl/ssl.h>
@@ -509,6 +510,35 @@ static void a_connection_can_be_aborted_and_closed_in_every_state(void **state)
     }
 }
 
+/* Until the transport below is lost, its end does not count as one of them. */
+static void a_connection_warns_of_writes_after_close_from_the_sixth_on(void **state)
+{
+    struct fixture *f = *state;
+    aio_transport *transport;
+
+    connect_both(f, "one.test");
+    transport = aio_transport_ref(pair.ends[CLIENT].transport);
+    aio_transport_close(transport);
+    assert_int_equal(room_write_late(transport, 5, "SSL connection is closed"), 0);
+    fx_settle(f);
+    assert_both_are_gone();
+    aio_transport_unref(transport);
+}
+
+static void a_connection_warns_of_writes_after_its_end_from_the_fifth_on(void **state)
+{
+    struct fixture *f = *state;
+    aio_transport *transport;
+
+    connect_both(f, "one.test");
+    transport = aio_transport_ref(pair.ends[CLIENT].transport);
+    aio_transport_close(transport);
+    fx_settle(f);
+    assert_both_are_gone();
+    assert_int_equal(room_write_late(transport, 4, "SSL connection is closed"), 0);
+    aio_transport_unref(transport);
+}
+
 /* --- flow ------------------------------------------------------------------------------ */
 
 static void a_slow_reader_holds_the_writer_up(void **state)
@@ -844,6 +874,8 @@ int main(void)
         TEST(a_loop_can_be_closed_under_a_connection),
         TEST(a_connection_can_be_lost_at_every_step),
         TEST(a_connection_can_be_aborted_and_closed_in_every_state),
+        TEST(a_connection_warns_of_writes_after_close_from_the_sixth_on),
+        TEST(a_connection_warns_of_writes_after_its_end_from_the_fifth_on),
         TEST(a_slow_reader_holds_the_writer_up),
         TEST(what_came_before_the_end_is_read_after_a_pause),
         TEST(a_connection_is_upgraded_at_both_ends),

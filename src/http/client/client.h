@@ -363,11 +363,7 @@ struct aio_http_form {
 int aio__httpc_form_encode(const aio_http_field *fields, size_t count, struct aio__bytes *body);
 int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
                                 char *content_type, size_t size);
-enum {
-    AIO__HTTPC_MULTIPART_TYPE = 100, /* bytes of its content type */
-    AIO__HTTPC_BOUNDARY = 33         /* of the line between parts */
-};
-int aio__httpc_make_boundary(char boundary[AIO__HTTPC_BOUNDARY]);
+enum { AIO__HTTPC_MULTIPART_TYPE = 100 }; /* bytes of its content type */
 
 /* files.c: a form with files of the disk, as a stream. Opening it may suspend. */
 bool aio__httpc_has_files(const aio_http_form *form);

@@ -8,6 +8,7 @@
  * Thread: the loop's, but for the jobs.
  */
 #include "http/client/client.h"
+#include "http/common/boundary.h"
 
 #include <aio/error.h>
 #include <aio/executor.h>
@@ -42,7 +43,7 @@ struct aio__httpc_upload {
     struct file **files;    /* in the order of their parts */
     size_t file_count;
     size_t next_file;
-    char boundary[AIO__HTTPC_BOUNDARY];
+    char boundary[AIO__HTTP_BOUNDARY];
     char type[AIO__HTTPC_MULTIPART_TYPE];
 };
 
@@ -231,7 +232,7 @@ int aio__httpc_files_open(aio_http_form *form, struct aio__httpc_upload **ret_up
         return AIO_ENOMEM;
     upload->iterator.ops = &pieces;
     upload->form = aio_http_form_ref(form);
-    err = aio__httpc_make_boundary(upload->boundary);
+    err = aio__http_make_boundary(upload->boundary);
     if (err == 0)
         err = open_files(upload);
     if (err < 0) {
@@ -259,7 +260,7 @@ void aio__httpc_files_close(struct aio__httpc_upload *upload)
 aio_iterator *aio__httpc_files_begin(struct aio__httpc_upload *upload, size_t *ret_size,
                                      const char **ret_type)
 {
-    size_t line = strlen("\r\n--\r\n") + AIO__HTTPC_BOUNDARY - 1;
+    size_t line = strlen("\r\n--\r\n") + AIO__HTTP_BOUNDARY - 1;
     size_t size = line; /* the last has two dashes more, the first no line end before it */
 
     for (const struct aio__httpc_part *part = upload->form->first; part != NULL; part = part->next)

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * form.c - forms as bodies: application/x-www-form-urlencoded and multipart/form-data
- *
- * The line between the parts of a form is random: 128 bits, so that no part can have it.
  */
 #include "http/client/client.h"
+#include "http/common/boundary.h"
 
 #include <aio/error.h>
 #include <aio/memory.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* --- of one part ------------------------------------------------------------------------ */
 
@@ -189,24 +187,12 @@ int aio_http_form_add_path(aio_http_form *form, const char *name, const char *pa
     return add_part(form, name, filename, content_type, (aio_buffer){0}, path);
 }
 
-int aio__httpc_make_boundary(char boundary[AIO__HTTPC_BOUNDARY])
-{
-    unsigned char random[(AIO__HTTPC_BOUNDARY - 1) / 2];
-    size_t used = 0;
-
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return -EIO;
-    for (size_t i = 0; i < sizeof(random); i++)
-        used += (size_t)snprintf(boundary + used, AIO__HTTPC_BOUNDARY - used, "%02x", random[i]);
-    return 0;
-}
-
 int aio__httpc_multipart_encode(const aio_http_form *form, struct aio__bytes *body,
                                 char *content_type, size_t size)
 {
-    char boundary[AIO__HTTPC_BOUNDARY];
+    char boundary[AIO__HTTP_BOUNDARY];
     char line[50];
-    int err = aio__httpc_make_boundary(boundary);
+    int err = aio__http_make_boundary(boundary);
 
     if (err < 0)
         return err;

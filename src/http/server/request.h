@@ -32,6 +32,9 @@ enum aio__http_answer {
     AIO__ANSWER_OVER
 };
 
+/* Whether a server's place is named in one way alone: 0, or a raised AIO_EVALUE. */
+int aio__http_check_place(const aio_http_server_options *options);
+
 struct aio__http_chunk; /* of aio_http_request_alloc() */
 
 /* What is to be done behind the answer. */

@@ -223,15 +223,24 @@ static double handshake_timeout(const aio_http_server_options *options)
     return options->tls != NULL && options->head_timeout != AIO_FOREVER ? options->head_timeout : 0;
 }
 
+int aio__http_check_place(const aio_http_server_options *options)
+{
+    if (options->path != NULL &&
+        (options->host != NULL || options->port != 0 || options->sock >= 0))
+        return aio_raise(AIO_EVALUE,
+                         "path and host/port/sock can not be specified at the same time");
+    return 0;
+}
+
 /* At a unix socket's file. */
 static int listen_at(aio_http_server *server)
 {
     const aio_http_server_options *options = &server->options;
     aio_unix_server_options listening = AIO_UNIX_SERVER_OPTIONS_INIT;
+    int err = aio__http_check_place(options);
 
-    if (options->host != NULL || options->port != 0 || options->sock >= 0)
-        return aio_raise(AIO_EVALUE,
-                         "path and host/port/sock can not be specified at the same time");
+    if (err < 0)
+        return err;
     listening.path = options->path;
     listening.backlog = options->backlog;
     listening.ssl = options->tls;

@@ -21,15 +21,28 @@ struct aio__web_range {
     uint64_t count;
 };
 
+enum { AIO__WEB_MAX_RANGES = 32 };
+
+/* Parts that neither overlap nor touch, in the order asked for. */
+struct aio__web_ranges {
+    size_t count;
+    struct aio__web_range all[AIO__WEB_MAX_RANGES];
+};
+
 enum aio__web_part { AIO__WEB_WHOLE, AIO__WEB_PART, AIO__WEB_NO_PART };
+
+/* What stands behind "bytes=" of a Range. A part that is not there is passed over unless it is the only
+ * one, and parts that overlap or touch are one. The whole is for what makes no sense, and for more than
+ * AIO__WEB_MAX_RANGES parts, which nobody needs who means well. ret_ranges is set for AIO__WEB_PART. */
+enum aio__web_part aio__web_parse_ranges(const char *text, uint64_t size,
+                                         struct aio__web_ranges *ret_ranges);
 
 /* Whether the client has this version: If-None-Match, else If-Modified-Since. */
 bool aio__web_is_fresh(const aio_http_request *request, const struct aio__web_version *version);
 
-/* What it wants of this version: Range, with If-Range. Several parts at once are not served: such a
- * client gets the whole, as a server may do. */
-enum aio__web_part aio__web_read_range(const aio_http_request *request,
-                                       const struct aio__web_version *version,
-                                       struct aio__web_range *ret_range);
+/* What it wants of this version: Range, with If-Range. */
+enum aio__web_part aio__web_read_ranges(const aio_http_request *request,
+                                        const struct aio__web_version *version,
+                                        struct aio__web_ranges *ret_ranges);
 
 #endif

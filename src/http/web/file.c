@@ -7,6 +7,7 @@
  *
  * Thread: the loop's, but for the jobs.
  */
+#include "http/common/boundary.h"
 #include "http/web/conditional.h"
 #include "http/web/web.h"
 
@@ -28,6 +29,7 @@ struct file {
     int fd;
     struct stat status;
     off_t at;
+    size_t wanted; /* of what is next */
     size_t got;
     char *path;
     const char *root; /* borrowed from the application; NULL: it may be anywhere */
@@ -108,7 +110,7 @@ static int open_job(void *arg, void **ret_result)
 static int read_job(void *arg, void **ret_result)
 {
     struct file *file = *(struct file **)arg;
-    ssize_t got = pread(file->fd, file->piece, sizeof(file->piece), file->at);
+    ssize_t got = pread(file->fd, file->piece, file->wanted, file->at);
 
     if (got < 0)
         return -errno;
@@ -145,19 +147,21 @@ static const char *type_of(const char *path)
     return "application/octet-stream";
 }
 
-/* A file that grows is sent up to where it ended; one that shrinks cuts the answer short. */
-static int send_pieces(aio_http_request *request, struct file *file, uint64_t left)
+/* Send a part of it: up to where a file that grows ended; one that shrinks cuts the answer short. */
+static int send_pieces(aio_http_request *request, struct file *file,
+                       const struct aio__web_range *range)
 {
+    uint64_t left = range->count;
     int err = 0;
 
+    file->at = (off_t)range->first;
     while (err == 0 && left > 0) {
+        file->wanted = left < PIECE ? (size_t)left : PIECE;
         err = run_job(file, read_job);
         if (err < 0)
             return err;
         if (file->got == 0)
             return aio_raise(AIO_EEOF, "%s became shorter", file->path);
-        if (file->got > left)
-            file->got = (size_t)left;
         left -= file->got;
         err = aio_http_write(request, file->piece, file->got);
     }
@@ -185,13 +189,13 @@ static int add_version(aio_http_request *request, const struct aio__web_version 
     return err < 0 ? err : aio_http_add_header(request, "accept-ranges", "bytes");
 }
 
-static int add_range(aio_http_request *request, const struct aio__web_range *range, uint64_t size)
-{
-    char text[100];
+enum { CONTENT_RANGE = 100 };
 
-    (void)snprintf(text, sizeof(text), "bytes %llu-%llu/%llu", (unsigned long long)range->first,
+/* "bytes 0-499/1234" */
+static void write_range(char text[CONTENT_RANGE], const struct aio__web_range *range, uint64_t size)
+{
+    (void)snprintf(text, CONTENT_RANGE, "bytes %llu-%llu/%llu", (unsigned long long)range->first,
                    (unsigned long long)(range->first + range->count - 1), (unsigned long long)size);
-    return aio_http_add_header(request, "content-range", text);
 }
 
 static int refuse_range(aio_http_request *request, uint64_t size)
@@ -204,31 +208,129 @@ static int refuse_range(aio_http_request *request, uint64_t size)
     return err < 0 ? err : aio_web_abort(request, 416, NULL);
 }
 
-/* The file is open: answer with it, with a part of it, or that the client has it. */
+static int send_one(aio_http_request *request, struct file *file, int status,
+                    const char *content_type, const struct aio__web_range *range)
+{
+    int err = aio_http_stream(request, status, content_type, range->count);
+
+    return err == 0 && strcmp(request->method, "HEAD") != 0 ? send_pieces(request, file, range)
+                                                            : err;
+}
+
+static int send_part(aio_http_request *request, struct file *file, const char *content_type,
+                     const struct aio__web_range *range)
+{
+    char text[CONTENT_RANGE];
+    int err;
+
+    write_range(text, range, (uint64_t)file->status.st_size);
+    err = aio_http_add_header(request, "content-range", text);
+    return err < 0 ? err : send_one(request, file, 206, content_type, range);
+}
+
+/* --- several parts ---------------------------------------------------------------------- */
+
+/* A body of several parts (RFC 9110, 14.6): a head before each, and a line behind the last. */
+struct parts {
+    const struct aio__web_ranges *ranges;
+    const char *content_type;
+    uint64_t size; /* of the file */
+    struct aio__bytes head;
+    char boundary[AIO__HTTP_BOUNDARY];
+};
+
+/* Make the head before a part, or what is behind the last. */
+static int make_head(struct parts *parts, size_t index)
+{
+    const char *between = index == 0 ? "" : "\r\n";
+    char text[CONTENT_RANGE];
+
+    aio__bytes_clear(&parts->head, SIZE_MAX);
+    if (index == parts->ranges->count)
+        return aio__bytes_format(&parts->head, "%s--%s--\r\n", between, parts->boundary);
+    write_range(text, &parts->ranges->all[index], parts->size);
+    return aio__bytes_format(&parts->head,
+                             "%s--%s\r\ncontent-type: %s\r\ncontent-range: %s\r\n\r\n", between,
+                             parts->boundary, parts->content_type, text);
+}
+
+/* How long the body is. */
+static int measure_parts(struct parts *parts, uint64_t *ret_length)
+{
+    uint64_t length = 0;
+
+    for (size_t i = 0; i <= parts->ranges->count; i++) {
+        int err = make_head(parts, i);
+
+        if (err < 0)
+            return err;
+        length += parts->head.size;
+        if (i < parts->ranges->count)
+            length += parts->ranges->all[i].count;
+    }
+    *ret_length = length;
+    return 0;
+}
+
+static int write_parts(aio_http_request *request, struct file *file, struct parts *parts)
+{
+    int err = 0;
+
+    for (size_t i = 0; i <= parts->ranges->count && err == 0; i++) {
+        err = make_head(parts, i);
+        if (err == 0)
+            err = aio_http_write(request, parts->head.data, parts->head.size);
+        if (err == 0 && i < parts->ranges->count)
+            err = send_pieces(request, file, &parts->ranges->all[i]);
+    }
+    return err;
+}
+
+static int send_parts(aio_http_request *request, struct file *file, const char *content_type,
+                      const struct aio__web_ranges *ranges)
+{
+    struct parts parts = {ranges, content_type, (uint64_t)file->status.st_size, {0}, ""};
+    char type[100];
+    uint64_t length = 0;
+    int err = aio__http_begin_typed_answer(request, 206, content_type); /* is it a type at all? */
+
+    if (err == 0)
+        err = aio__http_make_boundary(parts.boundary);
+    if (err == 0)
+        err = measure_parts(&parts, &length);
+    (void)snprintf(type, sizeof(type), "multipart/byteranges; boundary=%s", parts.boundary);
+    if (err == 0)
+        err = aio_http_stream(request, 206, type, length);
+    if (err == 0)
+        err = write_parts(request, file, &parts);
+    aio__bytes_free(&parts.head);
+    return err;
+}
+
+/* --- the answer ------------------------------------------------------------------------- */
+
+/* The file is open: answer with it, with parts of it, or that the client has it. */
 static int answer(aio_http_request *request, struct file *file, const char *content_type)
 {
     struct aio__web_version version;
-    struct aio__web_range range;
+    struct aio__web_ranges ranges;
     enum aio__web_part part;
     int err;
 
     make_version(file, &version);
-    range = (struct aio__web_range){0, version.size};
-    part = aio__web_read_range(request, &version, &range);
+    part = aio__web_read_ranges(request, &version, &ranges);
     err = add_version(request, &version);
-    if (err == 0 && aio__web_is_fresh(request, &version))
+    if (err < 0)
+        return err;
+    if (aio__web_is_fresh(request, &version))
         return aio_http_respond(request, 304, NULL, NULL, 0);
-    if (err == 0 && part == AIO__WEB_NO_PART)
+    if (part == AIO__WEB_NO_PART)
         return refuse_range(request, version.size);
-    if (err == 0 && part == AIO__WEB_PART)
-        err = add_range(request, &range, version.size);
-    if (err == 0)
-        err =
-            aio_http_stream(request, part == AIO__WEB_PART ? 206 : 200, content_type, range.count);
-    file->at = (off_t)range.first;
-    return err == 0 && strcmp(request->method, "HEAD") != 0
-               ? send_pieces(request, file, range.count)
-               : err;
+    if (part == AIO__WEB_WHOLE)
+        return send_one(request, file, 200, content_type,
+                        &(struct aio__web_range){0, version.size});
+    return ranges.count == 1 ? send_part(request, file, content_type, &ranges.all[0])
+                             : send_parts(request, file, content_type, &ranges);
 }
 
 static int send_file(aio_http_request *request, const char *path, const char *root,

@@ -151,6 +151,21 @@ static int serve(struct serving *serving)
 
 /* --- workers ---------------------------------------------------------------------------- */
 
+/* A worker's socket, to be closed: its own, or another descriptor of the one they share. */
+static int take_socket(const struct serving *serving, aio_worker *worker)
+{
+    int sock;
+
+    if (serving->shared < 0) {
+        sock = aio_worker_take_socket(worker);
+        return sock < 0 ? aio_raise(AIO_ERUNTIME, "the worker has no socket to accept from") : sock;
+    }
+    sock = fcntl(serving->shared, F_DUPFD_CLOEXEC, 0);
+    return sock < 0 ? aio_raise(-errno, "the workers cannot share socket %d: %s", serving->shared,
+                                aio_strerror(-errno))
+                    : sock;
+}
+
 static int work(aio_worker *worker, void *arg)
 {
     const struct serving *serving = arg;
@@ -158,11 +173,8 @@ static int work(aio_worker *worker, void *arg)
 
     options.workers = 0;
     options.http.path = NULL;
-    options.http.sock = serving->shared < 0 ? aio_worker_take_socket(worker)
-                                            : fcntl(serving->shared, F_DUPFD_CLOEXEC, 0);
-    if (options.http.sock < 0)
-        return aio_raise(-errno, "no socket for a worker");
-    return aio_web_serve(serving->app, &options);
+    options.http.sock = take_socket(serving, worker);
+    return options.http.sock < 0 ? options.http.sock : aio_web_serve(serving->app, &options);
 }
 
 static int run_workers(void *arg, void **ret_result)
@@ -248,6 +260,9 @@ int aio_web_serve(aio_web *app, const aio_web_options *options)
     serving.task = aio_current_task(NULL);
     if (serving.task == NULL)
         return aio_raise(AIO_ENOTASK, "only a task can serve an application");
+    err = aio__http_check_place(&serving.options.http);
+    if (err < 0)
+        return err;
     set_defaults(&serving.options);
     serving.stop = aio_future_new(NULL);
     (void)aio_web_ref(app);
