@@ -80,6 +80,7 @@ typedef struct aio_loop_statistics {
      *  how long the loop was busy between one poll and the next. */
     uint64_t lag[AIO_LAG_CLASSES];
     double lag_longest; /**< seconds */
+    bool looks;         /**< for I/O before it sleeps: busy_poll of aio_loop_options */
 } aio_loop_statistics;
 
 /** To begin with. */

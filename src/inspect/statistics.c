@@ -136,6 +136,7 @@ int aio_loop_get_statistics(aio_loop *loop, aio_loop_statistics *ret_statistics)
         .stacks_idle = stacks.idle,
         .stack_mapped = stacks.mapped,
         .idle_resident = stacks.idle_resident,
+        .looks = aio__busy_poll_looks(&loop->busy_poll),
     };
     if (loop->lag != NULL) {
         memcpy(ret_statistics->lag, loop->lag->classes, sizeof(ret_statistics->lag));

@@ -59,6 +59,12 @@ static inline void aio__busy_poll_found(struct aio__busy_poll *poll, uint64_t no
     aio__busy_poll_waited(poll, now_ns - poll->idle_since_ns);
 }
 
+/* Whether it looks at all, as things are. */
+static inline bool aio__busy_poll_looks(const struct aio__busy_poll *poll)
+{
+    return poll->mode == AIO__BUSY_POLL_ALWAYS || poll->mode == AIO__BUSY_POLL_LOOKS;
+}
+
 /* Whether aio__busy_poll_goes_on() has to be asked. */
 static inline bool aio__busy_poll_cares(const struct aio__busy_poll *poll)
 {
@@ -72,7 +78,7 @@ static inline bool aio__busy_poll_goes_on(struct aio__busy_poll *poll, uint64_t 
         poll->waits = true;
         poll->idle_since_ns = now_ns;
     }
-    return poll->comes_soon && poll->mode != AIO__BUSY_POLL_SLEEPS &&
+    return poll->comes_soon && aio__busy_poll_looks(poll) &&
            now_ns - poll->idle_since_ns < poll->look_ns;
 }
 

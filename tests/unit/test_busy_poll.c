@@ -24,6 +24,7 @@ struct fixture {
     int ends[2];
     pthread_t peer;
     uint64_t slept_ns;
+    aio_loop_statistics statistics;
 };
 
 static void *send_back(void *arg)
@@ -42,6 +43,7 @@ static void open_fixture(struct fixture *f, double busy_poll)
     aio_loop_options options = AIO_LOOP_OPTIONS_INIT;
 
     options.busy_poll = busy_poll;
+    f->statistics = (aio_loop_statistics)AIO_LOOP_STATISTICS_INIT;
     f->loop = aio_loop_new(&options);
     assert_non_null(f->loop);
     assert_int_equal(uv_loop_configure(aio_loop_uv(f->loop), UV_METRICS_IDLE_TIME), 0);
@@ -92,7 +94,7 @@ static int ask_often(void *arg, void **ret_result)
     for (int i = 0; i < ROUNDS && err == 0; i++)
         err = ask(f);
     f->slept_ns = slept_ns(f);
-    return err;
+    return err < 0 ? err : aio_loop_get_statistics(NULL, &f->statistics);
 }
 
 static void loop_does_not_sleep_between_answers_that_come_soon(void **state)
@@ -102,6 +104,7 @@ static void loop_does_not_sleep_between_answers_that_come_soon(void **state)
     open_fixture(&f, 60);
     assert_int_equal(run(&f, ask_often), 0);
     assert_int_equal(f.slept_ns, 0);
+    assert_true(f.statistics.looks);
     close_fixture(&f);
 }
 
@@ -170,19 +173,14 @@ static void loop_that_finds_out_sleeps_while_what_it_waits_for_takes_longer(void
     close_fixture(&f);
 }
 
-static int ask_and_wait(void *arg, void **ret_result)
-{
-    int err = ask(arg);
-
-    return err < 0 ? err : wait_longer(arg, ret_result);
-}
-
 static void loop_sleeps_at_once_if_it_must(void **state)
 {
     struct fixture f;
 
     open_fixture(&f, AIO_BUSY_POLL_NEVER);
-    assert_int_equal(run(&f, ask_and_wait), 0);
+    assert_int_equal(run(&f, ask_often), 0);
+    assert_false(f.statistics.looks);
+    assert_int_equal(run(&f, wait_longer), 0);
     close_fixture(&f);
 }
 
