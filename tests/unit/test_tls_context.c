@@ -589,7 +589,7 @@ static int write_after_the_end(void *arg, void **ret_result)
     warnings = 0;
     aio_log_set_handler(count_warnings, NULL);
     aio_transport_abort(meeting.client);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         CHECK_CODE(aio_transport_write(meeting.client, "x", 1), 0);
     CHECK_CODE(aio_transport_writelines(meeting.client, lines, 3), 0);
     CHECK_CODE(aio_transport_write(meeting.client, "", 0), 0);
@@ -600,7 +600,7 @@ static int write_after_the_end(void *arg, void **ret_result)
     return part(&meeting);
 }
 
-static void writes_after_the_end_are_warned_of_from_the_fifth_on(void **state)
+static void writes_after_abort_are_warned_of_from_the_sixth_on(void **state)
 {
     (void)state;
     room_run(write_after_the_end);
@@ -841,7 +841,7 @@ int main(void)
         TEST(limits_of_tls_are_its_own),
         TEST(limits_of_what_is_not_decrypted_count_at_once),
         TEST(only_a_stream_is_upgraded),
-        TEST(writes_after_the_end_are_warned_of_from_the_fifth_on),
+        TEST(writes_after_abort_are_warned_of_from_the_sixth_on),
         TEST(data_goes_to_buffers_of_the_protocol),
         TEST(protocol_need_not_be_told_of_its_buffer),
         TEST(setting_up_survives_every_shortage_of_memory),
