@@ -4,8 +4,7 @@
  */
 #include "net/tls_internal.h"
 #include "support/allocation.h"
-#include "support/authority.h"
-#include "support/room.h"
+#include "support/tls_room.h"
 
 #include <aio/datagram.h>
 #include <aio/pipe.h>
@@ -14,25 +13,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static aio_tls_context *client;
-static aio_tls_context *server;
-
-static int setup(void **state)
-{
-    int err = count_allocations(state);
-
-    client = authority_client();
-    server = authority_server("one.pem");
-    return err;
-}
-
-static int teardown(void **state)
-{
-    aio_tls_context_unref(client);
-    aio_tls_context_unref(server);
-    return check_allocations(state);
-}
 
 /* --- two ends --------------------------------------------------------------------------- */
 
@@ -53,7 +33,7 @@ static int begin_server(void *arg, void **ret_result)
     aio_accepted_options options = AIO_ACCEPTED_OPTIONS_INIT;
 
     options.sock = meeting->fds[1];
-    options.ssl = server;
+    options.ssl = tls_server;
     meeting->server_code = aio_loop_connect_accepted_socket_with(NULL, room_factory, meeting->room,
                                                                  &options, &meeting->server);
     return 0;
@@ -68,7 +48,7 @@ static int meet(struct room *room, struct meeting *meeting)
     meeting->room = room;
     room_socketpair(meeting->fds);
     options.sock = meeting->fds[0];
-    options.ssl = client;
+    options.ssl = tls_client;
     options.server_hostname = "one.test";
     options.ssl_session = meeting->session;
     task = aio_create_task(begin_server, meeting);
@@ -117,21 +97,21 @@ static int agree(void *arg, void **ret_result)
 static void an_encrypted_key_is_refused_without_its_password(void **state)
 {
     (void)state;
-    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
-                     AIO_ESSL);
-    assert_int_equal(aio_tls_context_set_password(server, "wrong"), 0);
-    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
-                     AIO_ESSL);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(tls_server, authority_file("locked.pem"), NULL), AIO_ESSL);
+    assert_int_equal(aio_tls_context_set_password(tls_server, "wrong"), 0);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(tls_server, authority_file("locked.pem"), NULL), AIO_ESSL);
 }
 
 static void an_encrypted_key_is_loaded_by_its_password(void **state)
 {
-    aio_tls_context_unref(server);
-    server = aio_tls_context_new(AIO_TLS_SERVER);
-    assert_int_equal(aio_tls_context_set_password(server, "open sesame"), 0);
-    assert_int_equal(aio_tls_context_load_cert_chain(server, authority_file("locked.pem"), NULL),
-                     0);
-    assert_int_equal(aio_tls_context_set_password(server, NULL), 0);
+    aio_tls_context_unref(tls_server);
+    tls_server = aio_tls_context_new(AIO_TLS_SERVER);
+    assert_int_equal(aio_tls_context_set_password(tls_server, "open sesame"), 0);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(tls_server, authority_file("locked.pem"), NULL), 0);
+    assert_int_equal(aio_tls_context_set_password(tls_server, NULL), 0);
     room_run(agree);
     (void)state;
 }
@@ -141,9 +121,9 @@ static void a_password_that_finds_no_memory_leaves_the_former(void **state)
     static const char text[] = "x";
 
     (void)state;
-    assert_int_equal(aio_tls_context_set_password(server, text), 0);
+    assert_int_equal(aio_tls_context_set_password(tls_server, text), 0);
     assert_int_equal(aio_tls_context_set_password(NULL, text), AIO_EVALUE);
-    assert_int_equal(aio_tls_context_set_password(server, NULL), 0);
+    assert_int_equal(aio_tls_context_set_password(tls_server, NULL), 0);
 }
 
 static size_t read_file(const char *name, char *data, size_t size)
@@ -163,12 +143,12 @@ static void authorities_are_loaded_from_memory(void **state)
     size_t size = read_file("ca.pem", pem, sizeof(pem));
 
     (void)state;
-    aio_tls_context_unref(client);
-    client = aio_tls_context_new(AIO_TLS_CLIENT);
-    assert_int_equal(aio_tls_context_load_verify_data(client, "nonsense", 8), AIO_ESSL);
-    assert_int_equal(aio_tls_context_load_verify_data(client, "\x30\x03xyz", 5), AIO_ESSL);
-    assert_int_equal(aio_tls_context_load_verify_data(client, NULL, 0), AIO_EVALUE);
-    assert_int_equal(aio_tls_context_load_verify_data(client, pem, size), 0);
+    aio_tls_context_unref(tls_client);
+    tls_client = aio_tls_context_new(AIO_TLS_CLIENT);
+    assert_int_equal(aio_tls_context_load_verify_data(tls_client, "nonsense", 8), AIO_ESSL);
+    assert_int_equal(aio_tls_context_load_verify_data(tls_client, "\x30\x03xyz", 5), AIO_ESSL);
+    assert_int_equal(aio_tls_context_load_verify_data(tls_client, NULL, 0), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_load_verify_data(tls_client, pem, size), 0);
     room_run(agree);
 }
 
@@ -184,11 +164,12 @@ static int keep_der(void *arg, void **ret_result)
     CHECK(peer != NULL && peer->der_size <= sizeof(room->talks[0].data));
     memcpy(room->talks[0].data, peer->der, peer->der_size);
     TRY(part(&meeting));
-    aio_tls_context_unref(client);
-    client = aio_tls_context_new(AIO_TLS_CLIENT);
-    CHECK_CODE(aio_tls_context_load_verify_data(client, room->talks[0].data, peer->der_size), 0);
+    aio_tls_context_unref(tls_client);
+    tls_client = aio_tls_context_new(AIO_TLS_CLIENT);
+    CHECK_CODE(aio_tls_context_load_verify_data(tls_client, room->talks[0].data, peer->der_size),
+               0);
     TRY(expect(room, AIO_ESSLCERT, AIO_ESSL));
-    CHECK_CODE(aio_tls_context_set_verify_flags(client, AIO_TLS_VERIFY_PARTIAL_CHAIN), 0);
+    CHECK_CODE(aio_tls_context_set_verify_flags(tls_client, AIO_TLS_VERIFY_PARTIAL_CHAIN), 0);
     return expect(room, 0, 0);
 }
 
@@ -201,13 +182,14 @@ static void a_trusted_certificate_can_end_a_chain(void **state)
 static void a_revoked_certificate_is_refused(void **state)
 {
     (void)state;
-    aio_tls_context_unref(server);
-    server = authority_server("revoked.pem");
+    aio_tls_context_unref(tls_server);
+    tls_server = authority_server("revoked.pem");
     room_run(agree); /* nobody has asked */
-    assert_int_equal(aio_tls_context_set_verify_flags(client, AIO_TLS_VERIFY_CRL_CHECK_LEAF), 0);
-    assert_int_equal(aio_tls_context_load_verify_locations(client, authority_file("crl.pem"), NULL),
+    assert_int_equal(aio_tls_context_set_verify_flags(tls_client, AIO_TLS_VERIFY_CRL_CHECK_LEAF),
                      0);
-    assert_int_equal(aio_tls_context_set_verify_flags(client, 1u << 30), AIO_EVALUE);
+    assert_int_equal(
+        aio_tls_context_load_verify_locations(tls_client, authority_file("crl.pem"), NULL), 0);
+    assert_int_equal(aio_tls_context_set_verify_flags(tls_client, 1u << 30), AIO_EVALUE);
 }
 
 static int refuse_revoked(void *arg, void **ret_result)
@@ -219,8 +201,8 @@ static void a_list_of_revoked_certificates_is_asked(void **state)
 {
     a_revoked_certificate_is_refused(state);
     room_run(refuse_revoked);
-    aio_tls_context_unref(server);
-    server = authority_server("one.pem");
+    aio_tls_context_unref(tls_server);
+    tls_server = authority_server("one.pem");
     room_run(agree); /* which is not on the list */
 }
 
@@ -246,21 +228,22 @@ static void a_maximum_version_is_kept(void **state)
     (void)state;
     wanted = "TLSv1.3";
     room_run(agree_on);
-    assert_int_equal(aio_tls_context_set_maximum_version(server, AIO_TLS_1_2), 0);
+    assert_int_equal(aio_tls_context_set_maximum_version(tls_server, AIO_TLS_1_2), 0);
     wanted = "TLSv1.2";
     room_run(agree_on);
-    assert_int_equal(aio_tls_context_set_maximum_version(server, (aio_tls_version)7), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_maximum_version(tls_server, (aio_tls_version)7),
+                     AIO_EVALUE);
 }
 
 static void ciphers_are_chosen_by_a_list(void **state)
 {
     (void)state;
-    assert_int_equal(aio_tls_context_set_maximum_version(server, AIO_TLS_1_2), 0);
-    assert_int_equal(aio_tls_context_set_ciphers(server, "ECDHE-ECDSA-CHACHA20-POLY1305"), 0);
+    assert_int_equal(aio_tls_context_set_maximum_version(tls_server, AIO_TLS_1_2), 0);
+    assert_int_equal(aio_tls_context_set_ciphers(tls_server, "ECDHE-ECDSA-CHACHA20-POLY1305"), 0);
     wanted = "ECDHE-ECDSA-CHACHA20-POLY1305";
     room_run(agree_on);
-    assert_int_equal(aio_tls_context_set_ciphers(server, "NO-SUCH-CIPHER"), AIO_ESSL);
-    assert_int_equal(aio_tls_context_set_ciphers(server, NULL), AIO_EVALUE);
+    assert_int_equal(aio_tls_context_set_ciphers(tls_server, "NO-SUCH-CIPHER"), AIO_ESSL);
+    assert_int_equal(aio_tls_context_set_ciphers(tls_server, NULL), AIO_EVALUE);
 }
 
 /* --- the default context ----------------------------------------------------------------- */
@@ -292,12 +275,12 @@ static void the_default_context_cannot_be_changed(void **state)
 static void a_server_may_do_without_the_certificate_it_asks_for(void **state)
 {
     (void)state;
-    assert_int_equal(aio_tls_context_load_verify_locations(server, authority_file("ca.pem"), NULL),
-                     0);
-    assert_int_equal(aio_tls_context_set_verify(server, AIO_TLS_VERIFY_OPTIONAL), 0);
+    assert_int_equal(
+        aio_tls_context_load_verify_locations(tls_server, authority_file("ca.pem"), NULL), 0);
+    assert_int_equal(aio_tls_context_set_verify(tls_server, AIO_TLS_VERIFY_OPTIONAL), 0);
     room_run(agree);
-    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("client.pem"), NULL),
-                     0);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(tls_client, authority_file("client.pem"), NULL), 0);
     room_run(agree);
 }
 
@@ -314,9 +297,9 @@ static void a_bad_certificate_is_refused_even_where_none_would_do(void **state)
 {
     (void)state;
     /* This server trusts the system's authorities. */
-    assert_int_equal(aio_tls_context_set_verify(server, AIO_TLS_VERIFY_OPTIONAL), 0);
-    assert_int_equal(aio_tls_context_load_cert_chain(client, authority_file("client.pem"), NULL),
-                     0);
+    assert_int_equal(aio_tls_context_set_verify(tls_server, AIO_TLS_VERIFY_OPTIONAL), 0);
+    assert_int_equal(
+        aio_tls_context_load_cert_chain(tls_client, authority_file("client.pem"), NULL), 0);
     room_run(refuse_client);
 }
 
@@ -358,7 +341,7 @@ static void a_session_is_resumed(void **state)
 static void a_session_of_tls_1_2_is_resumed(void **state)
 {
     (void)state;
-    assert_int_equal(aio_tls_context_set_maximum_version(client, AIO_TLS_1_2), 0);
+    assert_int_equal(aio_tls_context_set_maximum_version(tls_client, AIO_TLS_1_2), 0);
     room_run(meet_again);
 }
 
@@ -368,7 +351,7 @@ static int misuse_session(void *arg, void **ret_result)
     struct meeting meeting = {0};
     AIO_AUTO(aio_tls_session) session = NULL;
     aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
-    aio_tls_context *before = client;
+    aio_tls_context *before = tls_client;
     int codes[2];
 
     TRY(meet(room, &meeting));
@@ -377,16 +360,16 @@ static int misuse_session(void *arg, void **ret_result)
     TRY(part(&meeting));
     room_socketpair(room->fds);
     options.sock = room->fds[0];
-    options.ssl = client;
+    options.ssl = tls_client;
     options.server_hostname = "two.test"; /* another than it is of */
     options.ssl_session = session;
     codes[0] = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
-    client = authority_client();
+    tls_client = authority_client();
     options.server_hostname = "one.test";
-    options.ssl = client; /* another as well */
+    options.ssl = tls_client; /* another as well */
     codes[1] = aio_loop_create_connection(NULL, room_factory, room, &options, NULL);
-    aio_tls_context_unref(client);
-    client = before;
+    aio_tls_context_unref(tls_client);
+    tls_client = before;
     CHECK_CODE(codes[0], AIO_EVALUE);
     CHECK_CODE(codes[1], AIO_EVALUE);
     CHECK(aio_tls_get_session(NULL) == NULL);
@@ -407,14 +390,14 @@ static int trust_nobody(void *arg, void **ret_result)
     AIO_AUTO(aio_tls_session) session = NULL;
     aio_connect_options options = AIO_CONNECT_OPTIONS_INIT;
 
-    CHECK_CODE(aio_tls_context_set_verify(client, AIO_TLS_VERIFY_NONE), 0);
+    CHECK_CODE(aio_tls_context_set_verify(tls_client, AIO_TLS_VERIFY_NONE), 0);
     TRY(meet(room, &meeting));
     session = aio_tls_get_session(meeting.client);
     TRY(part(&meeting));
-    CHECK_CODE(aio_tls_context_set_verify(client, AIO_TLS_VERIFY_REQUIRED), 0);
+    CHECK_CODE(aio_tls_context_set_verify(tls_client, AIO_TLS_VERIFY_REQUIRED), 0);
     room_socketpair(room->fds);
     options.sock = room->fds[0];
-    options.ssl = client;
+    options.ssl = tls_client;
     options.server_hostname = "one.test";
     options.ssl_session = session;
     CHECK_CODE(aio_loop_create_connection(NULL, room_factory, room, &options, NULL), AIO_EVALUE);
@@ -542,7 +525,7 @@ static int upgrade_others(void *arg, void **ret_result)
     int ends[2];
 
     options.server_hostname = "one.test";
-    CHECK_CODE(aio_loop_start_tls(NULL, NULL, &room->talks[0].base, client, &options, &secure),
+    CHECK_CODE(aio_loop_start_tls(NULL, NULL, &room->talks[0].base, tls_client, &options, &secure),
                AIO_ETYPE);
     datagrams.family = AF_INET;
     TRY(aio_loop_create_datagram_endpoint(NULL, room_factory, room, &datagrams, &transports[0]));
@@ -550,8 +533,8 @@ static int upgrade_others(void *arg, void **ret_result)
     TRY(aio_loop_connect_read_pipe(NULL, room_factory, room, ends[0], &transports[1]));
     TRY(aio_loop_connect_write_pipe(NULL, room_factory, room, ends[1], &transports[2]));
     for (size_t i = 0; i < COUNT_OF(transports); i++) {
-        CHECK_CODE(aio_loop_start_tls(NULL, transports[i], &room->talks[i].base, client, &options,
-                                      &secure),
+        CHECK_CODE(aio_loop_start_tls(NULL, transports[i], &room->talks[i].base, tls_client,
+                                      &options, &secure),
                    AIO_ETYPE);
         CHECK(aio_transport_get_protocol(transports[i]) == &room->talks[i].base);
         CHECK(!aio_transport_is_closing(transports[i]) && secure == NULL);
@@ -589,7 +572,7 @@ static int write_after_the_end(void *arg, void **ret_result)
     warnings = 0;
     aio_log_set_handler(count_warnings, NULL);
     aio_transport_abort(meeting.client);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         CHECK_CODE(aio_transport_write(meeting.client, "x", 1), 0);
     CHECK_CODE(aio_transport_writelines(meeting.client, lines, 3), 0);
     CHECK_CODE(aio_transport_write(meeting.client, "", 0), 0);
@@ -600,7 +583,7 @@ static int write_after_the_end(void *arg, void **ret_result)
     return part(&meeting);
 }
 
-static void writes_after_the_end_are_warned_of_from_the_fifth_on(void **state)
+static void writes_after_abort_are_warned_of_from_the_sixth_on(void **state)
 {
     (void)state;
     room_run(write_after_the_end);
@@ -742,8 +725,8 @@ static int begin_end(void *arg, void **ret_result)
     int err;
 
     accepted.sock = connecting.sock = end->fd;
-    accepted.ssl = server;
-    connecting.ssl = client;
+    accepted.ssl = tls_server;
+    connecting.ssl = tls_client;
     connecting.server_hostname = "one.test";
     connecting.ssl_session = end->session;
     err =
@@ -812,40 +795,38 @@ static void resuming_survives_every_shortage_of_memory(void **state)
     static const char *const protocols[] = {"h2"};
 
     (void)state;
-    assert_int_equal(aio_tls_context_set_alpn_protocols(client, protocols, 1), 0);
-    assert_int_equal(aio_tls_context_set_alpn_protocols(server, protocols, 1), 0);
+    assert_int_equal(aio_tls_context_set_alpn_protocols(tls_client, protocols, 1), 0);
+    assert_int_equal(aio_tls_context_set_alpn_protocols(tls_server, protocols, 1), 0);
     room_run_starved(resume_short_of_memory);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_encrypted_key_is_refused_without_its_password),
-        TEST(an_encrypted_key_is_loaded_by_its_password),
-        TEST(a_password_that_finds_no_memory_leaves_the_former),
-        TEST(authorities_are_loaded_from_memory),
-        TEST(a_trusted_certificate_can_end_a_chain),
-        TEST(a_list_of_revoked_certificates_is_asked),
-        TEST(a_maximum_version_is_kept),
-        TEST(ciphers_are_chosen_by_a_list),
-        TEST(the_default_context_cannot_be_changed),
-        TEST(a_server_may_do_without_the_certificate_it_asks_for),
-        TEST(a_bad_certificate_is_refused_even_where_none_would_do),
-        TEST(a_session_is_resumed),
-        TEST(a_session_of_tls_1_2_is_resumed),
-        TEST(a_session_is_for_its_context_and_name_alone),
-        TEST(a_session_with_an_unverified_server_is_not_one_with_a_verified_one),
-        TEST(a_certificate_says_what_getpeercert_says),
-        TEST(limits_of_tls_are_its_own),
-        TEST(limits_of_what_is_not_decrypted_count_at_once),
-        TEST(only_a_stream_is_upgraded),
-        TEST(writes_after_the_end_are_warned_of_from_the_fifth_on),
-        TEST(data_goes_to_buffers_of_the_protocol),
-        TEST(protocol_need_not_be_told_of_its_buffer),
-        TEST(setting_up_survives_every_shortage_of_memory),
-        TEST(resuming_survives_every_shortage_of_memory),
+        TLS_TEST(an_encrypted_key_is_refused_without_its_password),
+        TLS_TEST(an_encrypted_key_is_loaded_by_its_password),
+        TLS_TEST(a_password_that_finds_no_memory_leaves_the_former),
+        TLS_TEST(authorities_are_loaded_from_memory),
+        TLS_TEST(a_trusted_certificate_can_end_a_chain),
+        TLS_TEST(a_list_of_revoked_certificates_is_asked),
+        TLS_TEST(a_maximum_version_is_kept),
+        TLS_TEST(ciphers_are_chosen_by_a_list),
+        TLS_TEST(the_default_context_cannot_be_changed),
+        TLS_TEST(a_server_may_do_without_the_certificate_it_asks_for),
+        TLS_TEST(a_bad_certificate_is_refused_even_where_none_would_do),
+        TLS_TEST(a_session_is_resumed),
+        TLS_TEST(a_session_of_tls_1_2_is_resumed),
+        TLS_TEST(a_session_is_for_its_context_and_name_alone),
+        TLS_TEST(a_session_with_an_unverified_server_is_not_one_with_a_verified_one),
+        TLS_TEST(a_certificate_says_what_getpeercert_says),
+        TLS_TEST(limits_of_tls_are_its_own),
+        TLS_TEST(limits_of_what_is_not_decrypted_count_at_once),
+        TLS_TEST(only_a_stream_is_upgraded),
+        TLS_TEST(writes_after_abort_are_warned_of_from_the_sixth_on),
+        TLS_TEST(data_goes_to_buffers_of_the_protocol),
+        TLS_TEST(protocol_need_not_be_told_of_its_buffer),
+        TLS_TEST(setting_up_survives_every_shortage_of_memory),
+        TLS_TEST(resuming_survives_every_shortage_of_memory),
     };
 
     return RUN_TESTS(tests, authority_make, authority_drop);

@@ -7,33 +7,13 @@
  */
 #include "base/memory.h"
 #include "support/allocation.h"
-#include "support/authority.h"
-#include "support/room.h"
+#include "support/tls_room.h"
 
 #include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { PAIRS = 38, ENOUGH = 256 * 1024 }; /* a room has 80 protocols */
-
-static aio_tls_context *client;
-static aio_tls_context *server;
-
-static int setup(void **state)
-{
-    int err = count_allocations(state);
-
-    client = authority_client();
-    server = authority_server("one.pem");
-    return err;
-}
-
-static int teardown(void **state)
-{
-    aio_tls_context_unref(client);
-    aio_tls_context_unref(server);
-    return check_allocations(state);
-}
 
 /* --- pairs ------------------------------------------------------------------------------- */
 
@@ -49,7 +29,7 @@ static int begin_server(void *arg, void **ret_result)
     aio_accepted_options options = AIO_ACCEPTED_OPTIONS_INIT;
 
     options.sock = pair->sock;
-    options.ssl = server;
+    options.ssl = tls_server;
     return aio_loop_connect_accepted_socket_with(NULL, room_factory, pair->room, &options,
                                                  &pair->ends[1]);
 }
@@ -63,7 +43,7 @@ static int open_pair(struct room *room, struct pair *pair)
     room_socketpair(fds);
     *pair = (struct pair){.room = room, .sock = fds[1]};
     options.sock = fds[0];
-    options.ssl = client;
+    options.ssl = tls_client;
     options.server_hostname = "one.test";
     task = aio_create_task(begin_server, pair);
     TRY(aio_loop_create_connection(NULL, room_factory, room, &options, &pair->ends[0]));
@@ -170,16 +150,16 @@ static int setup_counting(void **state)
     };
 
     (void)state;
-    client = authority_client();
-    server = authority_server("one.pem");
+    tls_client = authority_client();
+    tls_server = authority_server("one.pem");
     return aio_set_allocator(&counting);
 }
 
 static int teardown_counting(void **state)
 {
     (void)state;
-    aio_tls_context_unref(client);
-    aio_tls_context_unref(server);
+    aio_tls_context_unref(tls_client);
+    aio_tls_context_unref(tls_server);
     return aio_set_allocator(NULL);
 }
 
@@ -224,12 +204,10 @@ static void a_busy_pair_allocates_nothing(void **state)
     room_run(write_for_long);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_idle_pair_holds_no_buffers_whatever_went_through_it),
+        TLS_TEST(an_idle_pair_holds_no_buffers_whatever_went_through_it),
         cmocka_unit_test_setup_teardown(a_busy_pair_allocates_nothing, setup_counting,
                                         teardown_counting),
     };

@@ -31,8 +31,8 @@ struct aio__web_ranges {
 
 enum aio__web_part { AIO__WEB_WHOLE, AIO__WEB_PART, AIO__WEB_NO_PART };
 
-/* What stands behind "bytes=" of a Range. A part that is not there is passed over unless it is the only
- * one, and parts that overlap or touch are one. The whole is for what makes no sense, and for more than
+/* What stands behind "bytes=" of a Range. Parts that are not there are passed over while others are, and
+ * parts that overlap or touch are one. The whole is for what makes no sense, and for more than
  * AIO__WEB_MAX_RANGES parts, which nobody needs who means well. ret_ranges is set for AIO__WEB_PART. */
 enum aio__web_part aio__web_parse_ranges(const char *text, uint64_t size,
                                          struct aio__web_ranges *ret_ranges);

@@ -247,6 +247,13 @@ static void set_defaults(aio_web_options *options)
         http->access = aio_http_access_log;
 }
 
+/* The socket is ours unless a server took it. */
+static void drop_socket(const struct serving *serving)
+{
+    if (serving->server == NULL && serving->options.http.sock >= 0)
+        close(serving->options.http.sock);
+}
+
 int aio_web_serve(aio_web *app, const aio_web_options *options)
 {
     struct serving serving = {.app = app, .options = AIO_WEB_OPTIONS_INIT, .shared = -1};
@@ -270,8 +277,7 @@ int aio_web_serve(aio_web *app, const aio_web_options *options)
     if (err == 0)
         err = serving.options.workers > 0 ? serve_by_workers(&serving) : serve(&serving);
     leave_signals(&serving);
-    if (serving.server == NULL && serving.options.http.sock >= 0)
-        close(serving.options.http.sock);
+    drop_socket(&serving);
     aio_web_unref(app);
     aio_future_unref(serving.stop);
     return err;
