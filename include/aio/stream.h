@@ -195,8 +195,9 @@ AIO_API size_t aio_exception_consumed(const aio_exception *error);
 /**
  * Called for each connection of a server: a coroutine, in a task of its own.
  *
- * @param reader, writer  Borrowed for the call: ref them to keep them longer. The connection is
- *                        not closed when the call returns without a code, whoever is to close it.
+ * @param reader, writer  Borrowed for the call: ref them to keep them longer. A connection whose
+ *                        writer nobody has when the call returns is closed, with a warning in
+ *                        debug mode if nobody did.
  * @return 0; or a code: it goes to the loop's exception handler as "Unhandled exception in
  *         client_connected_cb", unless it is AIO_ECANCELLED, and the connection is closed.
  */

@@ -87,11 +87,15 @@ static int watch(aio_task *task, struct client *client)
 
 /* --- the task ----------------------------------------------------------------------------- */
 
+/* The connection of one that fails is closed behind the report: by on_done(). */
 static int call_client(aio_stream_writer *writer)
 {
     struct aio__stream_protocol *protocol = writer->protocol;
+    int err = protocol->client(writer->reader, writer, protocol->client_arg);
 
-    return protocol->client(writer->reader, writer, protocol->client_arg);
+    if (err >= 0)
+        aio__stream_writer_give_up(writer);
+    return err;
 }
 
 static int run_client(void *writer, void **ret_result)

@@ -148,5 +148,7 @@ struct aio_stream_writer {
 
 /* Drop a reference of the library's own, which leaves the connection open. */
 void aio__stream_writer_drop(aio_stream_writer *writer);
+/* Close the connection if the caller's reference is the last to the last writer. */
+void aio__stream_writer_give_up(aio_stream_writer *writer);
 
 #endif

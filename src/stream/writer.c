@@ -76,6 +76,13 @@ void aio__stream_writer_drop(aio_stream_writer *writer)
     drop(writer, false);
 }
 
+void aio__stream_writer_give_up(aio_stream_writer *writer)
+{
+    if (writer->refs == 1 && writer->protocol->writers == 1 &&
+        !aio_transport_is_closing(writer->transport))
+        leave_open(writer, true);
+}
+
 /* --- waiting ------------------------------------------------------------------------------ */
 
 static int drain(aio_stream_writer *writer)

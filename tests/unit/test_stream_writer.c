@@ -451,6 +451,11 @@ static int fail_at_once(aio_stream_reader *reader, aio_stream_writer *writer, vo
     return aio_raise(AIO_EVALUE, "no");
 }
 
+static int forget(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
+{
+    return 0;
+}
+
 static int keep_writer(aio_stream_reader *reader, aio_stream_writer *writer, void *arg)
 {
     struct fixture *f = arg;
@@ -469,7 +474,7 @@ static aio_task *make_task(aio_loop *loop, aio_site site, aio_coro_fn fn, void *
     return aio_task_new(loop, site, fn, arg, &named);
 }
 
-static void client_runs_in_a_task_of_the_factory_and_leaves_the_connection_open(void **state)
+static void client_runs_in_a_task_of_the_factory(void **state)
 {
     struct fixture *f = *state;
     struct stream s;
@@ -482,9 +487,25 @@ static void client_runs_in_a_task_of_the_factory_and_leaves_the_connection_open(
     fx_assert_trace(f, "client connected");
     assert_int_equal(wire_data(&s.wire, "abc"), 0);
     fx_settle(f);
-    fx_assert_trace(f, "client write 3");
+    fx_assert_trace(f, "client write 3, client close");
     stream_close(&s);
     fx_assert_trace(f, "");
+}
+
+/* As CPython does since 3.13, whose protocol no longer holds the writer. */
+static void client_that_forgets_its_connection_has_it_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct stream s;
+
+    for (int plain = 0; plain < 2; plain++) {
+        stream_open(&s, f, forget, plain);
+        assert_int_equal(wire_connect(&s.wire), 0);
+        fx_settle(f);
+        assert_true(s.wire.closing);
+        stream_close(&s);
+        f->used = 0;
+    }
 }
 
 static void client_that_keeps_its_writer_closes_the_connection_by_dropping_it(void **state)
@@ -860,7 +881,8 @@ int main(void)
         TEST(protocol_refuses_a_second_connection),
         TEST(protocol_keeps_a_transport_open_behind_the_end_unless_it_is_over_tls),
         TEST(protocol_feeds_its_reader_and_passes_on_that_it_cannot),
-        FX_TEST(client_runs_in_a_task_of_the_factory_and_leaves_the_connection_open),
+        FX_TEST(client_runs_in_a_task_of_the_factory),
+        FX_TEST(client_that_forgets_its_connection_has_it_closed),
         FX_TEST(client_that_keeps_its_writer_closes_the_connection_by_dropping_it),
         FX_TEST(debug_mode_tells_of_a_client_that_left_its_connection_open),
         FX_TEST(client_that_fails_is_reported_and_its_connection_closed),
