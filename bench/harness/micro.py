@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The pieces, one by one: build/bench/micro and build/bench/scale, and what compares with them."""
+import contextlib
 from functools import partial
 
 from .suite import Row, Suite
@@ -12,6 +13,7 @@ WALL = {'executor', 'threadsafe', 'threadpool', 'threadpool_50', 'processpool',
 # A measurement of these takes Python many seconds, whatever length is asked for: one is enough.
 LONG = {'timers_100k', 'timers_1m', 'cancel_100k'}
 SLOW = ['asyncio', 'uvloop']
+WARM_UPS = 3
 SCALE_LINES = ['created_per_task', 'rss_per_task', 'pte_per_task', 'spawn_ns', 'wake_ns']
 
 
@@ -80,6 +82,15 @@ class Scale(Suite):
                 yield 'scale', f'{line} {size}', value
             else:
                 self.troubles.add(f'{name}, {size:,} tasks: {line} {value:g}')
+
+    @contextlib.contextmanager
+    def ready(self):
+        """A virtual machine's host finds each page at its first use, which is dearer than all else:
+        it has to have found them before the first contender asks for as many."""
+        if command := self.programs.built('scale'):
+            for _ in range(WARM_UPS):
+                list(rows([*command, max(self.settings.sizes)]))
+        yield
 
     def rows(self):
         found = contenders(self.programs, 'scale')
