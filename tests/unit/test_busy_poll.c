@@ -8,6 +8,7 @@
 #include "support/unit.h"
 
 #include <aio/aio.h>
+#include <aio/embed.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -184,6 +185,18 @@ static void loop_sleeps_at_once_if_it_must(void **state)
     close_fixture(&f);
 }
 
+static void loop_that_is_run_in_steps_leaves_waiting_to_its_host(void **state)
+{
+    struct fixture f;
+
+    open_fixture(&f, 60);
+    assert_int_equal(aio_loop_run_forever_setup(f.loop), 0);
+    assert_true(aio_loop_step(f.loop) >= 0);
+    assert_int_equal(aio_loop_timeout(f.loop), -1);
+    assert_int_equal(aio_loop_run_forever_cleanup(f.loop), 0);
+    close_fixture(&f);
+}
+
 static void loop_is_not_made_to_look_for_no_time_or_in_a_host(void **state)
 {
     const double bad[] = {-0.5, -2, -INFINITY, NAN};
@@ -350,6 +363,7 @@ int main(void)
         cmocka_unit_test(loop_sleeps_while_what_it_waits_for_takes_longer),
         cmocka_unit_test(loop_that_finds_out_sleeps_while_what_it_waits_for_takes_longer),
         cmocka_unit_test(loop_sleeps_at_once_if_it_must),
+        cmocka_unit_test(loop_that_is_run_in_steps_leaves_waiting_to_its_host),
         cmocka_unit_test(loop_is_not_made_to_look_for_no_time_or_in_a_host),
         cmocka_unit_test(looks_where_that_saves_a_third),
         cmocka_unit_test(sleeps_where_looking_saves_less_than_a_third),
